@@ -1,0 +1,94 @@
+"""Making the engine: SQLite's pragmas, PostgreSQL's pool, and URLs as hosts hand them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from watchword.errors import ConfigurationError
+from watchword.settings.schema import Settings
+
+# What libpq knows and asyncpg does not: hosts append these to the URLs that they hand out.
+_LIBPQ_ONLY = ("channel_binding", "gssencmode", "options", "target_session_attrs")
+
+
+def database_url(settings: Settings) -> URL:
+    """The URL to connect to, with an async driver, from whatever form was set."""
+    if settings.database_url is None:
+        return URL.create("sqlite+aiosqlite", database=str(settings.data_dir / "watchword.db"))
+    try:
+        url = make_url(settings.database_url.reveal())
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "DATABASE_URL can't be read. Write it as postgresql://user:password@host/name "
+            "or sqlite:///path/to/file.db"
+        ) from error
+    if url.drivername in {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg2"}:
+        url = url.set(drivername="postgresql+asyncpg")
+        query = dict(url.query)
+        if "sslmode" in query:
+            query["ssl"] = query.pop("sslmode")
+        return url.set(query={k: v for k, v in query.items() if k not in _LIBPQ_ONLY})
+    if url.drivername in {"sqlite", "sqlite+aiosqlite"}:
+        if url.database in (None, "", ":memory:"):
+            raise ConfigurationError(
+                "DATABASE_URL names SQLite in memory, which every connection would have for "
+                "itself. Name a file: sqlite:///path/to/file.db"
+            )
+        return url.set(drivername="sqlite+aiosqlite")
+    raise ConfigurationError(
+        f"DATABASE_URL names {url.drivername!r}. Watchword runs on postgresql:// and sqlite:///"
+    )
+
+
+def make_engine(settings: Settings) -> AsyncEngine:
+    """An engine for this process. Values never reach its log or its errors."""
+    url = database_url(settings)
+    options: dict[str, Any] = {
+        "echo": settings.database_echo,
+        # A failed statement must not carry a hash or an address into a log line.
+        "hide_parameters": True,
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_max_overflow,
+        "pool_timeout": settings.db_pool_timeout,
+        "pool_recycle": settings.db_pool_recycle,
+    }
+    if url.get_backend_name() == "sqlite":
+        _make_private_folder(Path(str(url.database)).parent)
+        engine = create_async_engine(url, connect_args={"timeout": 10}, **options)
+        event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
+        event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
+        return engine
+    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": 10}, **options)
+
+
+def _make_private_folder(folder: Path) -> None:
+    """The SQLite file holds hashes and addresses: nobody else on the machine reads them."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True)
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions of its own: ``_on_sqlite_begin`` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # an answered write survives a power cut
+        "foreign_keys = ON",
+        "busy_timeout = 10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    # A writer takes the lock at once: one that upgrades in mid-transaction can fail with
+    # "database is locked" at any statement, however long the busy time-out.
+    writes = connection.get_execution_options().get("watchword_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
