@@ -1,0 +1,11 @@
+"""Why a token is refused: for the log. The caller only ever hears ``invalid_token`` (RFC 6750)."""
+
+from __future__ import annotations
+
+
+class InvalidToken(Exception):
+    """The token is not a live access token of ours. ``reason`` is for the operator alone."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,137 @@
+"""The verifier: from a string to claims that can be believed, or InvalidToken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from watchword.verify.errors import InvalidToken
+from watchword.verify.keys import KeySet
+from watchword.verify.token import AccessToken
+
+# Ours are some 700 bytes. A longer one is refused before anything is parsed.
+MAX_TOKEN_BYTES = 4096
+
+# NumericDates that datetime can hold: an odd ``exp`` must be refused, not overflow later.
+_MAX_DATE = 253_402_300_799
+
+
+class Verifier:
+    """Checks access tokens of one issuer for one audience (RFC 9068, section 4).
+
+    ``keys`` gives the present key set, ``now`` the time in seconds since the epoch, and
+    ``is_revoked`` says whether a token that is otherwise good has been revoked; all three are
+    memory look-ups. ``leeway`` (seconds) is how far the issuer's clock may be ahead or behind.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: Callable[[], KeySet],
+        now: Callable[[], float],
+        is_revoked: Callable[[AccessToken], bool],
+        leeway: float = 0,
+    ) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = keys
+        self._now = now
+        self._is_revoked = is_revoked
+        self._leeway = leeway
+
+    def verify(self, token: str) -> AccessToken:
+        """The token's claims. Raises InvalidToken when anything at all is wrong with it."""
+        claims = self._signed_claims(token)
+        access = self._read(claims)
+        now = self._now()
+        if now >= access.expires_at + self._leeway:
+            raise InvalidToken("expired")
+        if access.issued_at > now + self._leeway + 60:
+            raise InvalidToken("issued in the future")
+        if self._is_revoked(access):
+            raise InvalidToken("revoked")
+        return access
+
+    def _signed_claims(self, token: str) -> dict[str, Any]:
+        if len(token) > MAX_TOKEN_BYTES:
+            raise InvalidToken("too long")
+        try:
+            signed = jws.extract_compact(token.encode("ascii"))
+            header = signed.headers()
+            key = self._keys().get(str(header.get("kid")))
+            if key is None:
+                raise InvalidToken("no such key")
+            # RFC 9068, section 4: only at+jwt, so that no other kind of token of ours (ID token,
+            # logout token) passes for an access token.
+            if header.get("typ") != "at+jwt":
+                raise InvalidToken("not an access token")
+            if not jws.validate_compact(signed, key.key, registry=key.registry):
+                raise InvalidToken("bad signature")
+            claims = json.loads(signed.payload)
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
+            raise InvalidToken(f"malformed: {type(error).__name__}") from error
+        if not isinstance(claims, dict):
+            raise InvalidToken("claims are no object")
+        return claims
+
+    def _read(self, claims: dict[str, Any]) -> AccessToken:
+        if claims.get("iss") != self._issuer:
+            raise InvalidToken("another issuer")
+        if claims.get("aud") != self._audience:
+            raise InvalidToken("another audience")
+        if "nbf" in claims and _date(claims, "nbf") > self._now() + self._leeway:
+            raise InvalidToken("not yet valid")
+        scope = _text(claims, "scope")
+        amr = claims.get("amr")
+        if not isinstance(amr, list) or not all(isinstance(method, str) for method in amr):
+            raise InvalidToken("amr is no list of names")
+        verified = claims.get("verified")
+        if not isinstance(verified, bool):
+            raise InvalidToken("verified is no boolean")
+        subject = _text(claims, "sub")
+        if not subject.isascii() or not subject.isdigit() or len(subject) > 19:
+            raise InvalidToken("sub is no user id")
+        return AccessToken(
+            issuer=self._issuer,
+            audience=self._audience,
+            subject=subject,
+            client_id=_text(claims, "client_id"),
+            scopes=frozenset(scope.split()),
+            issued_at=_date(claims, "iat"),
+            expires_at=_date(claims, "exp"),
+            token_id=_text(claims, "jti"),
+            session_id=_text(claims, "sid"),
+            auth_time=_date(claims, "auth_time"),
+            amr=tuple(amr),
+            role=_text(claims, "role"),
+            verified=verified,
+            epoch=_whole(claims, "epoch"),
+        )
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise InvalidToken(f"{name} is no text")
+    return value
+
+
+def _whole(claims: dict[str, Any], name: str) -> int:
+    value = claims.get(name)
+    # bool is an int in Python: "exp": true would be the second after the epoch.
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidToken(f"{name} is no whole number")
+    return value
+
+
+def _date(claims: dict[str, Any], name: str) -> int:
+    value = _whole(claims, name)
+    if value > _MAX_DATE:
+        raise InvalidToken(f"{name} is out of range")
+    return value
