@@ -1,0 +1,131 @@
+"""Everything that must hold before a change lands: what `make test` runs.
+
+    python -m tools.test                 lints, then all tests on SQLite and PostgreSQL, measured
+    python -m tools.test -k reset -x     only pytest, with these arguments, PostgreSQL included
+    python -m tools.test --only-lints    only the lints
+
+Starts a private PostgreSQL and stops it again, whatever happens. With WATCHWORD_TEST_POSTGRES set
+it uses that server instead. Exit codes: 0 all well, 1 something failed, 2 something is missing.
+"""
+
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from tools import postgres
+from tools.steps import Failed, Stopped, headline, step, stopping_cleanly
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
+CHECKED = ("src", "tests", "tools", "bench", "examples")
+SERVER = "WATCHWORD_TEST_POSTGRES"
+# More workers than this would wait for each other's databases rather than for a core.
+MOST_WORKERS = 8
+
+
+def main(arguments: list[str]) -> int:
+    """Run the steps in order and stop at the first that fails; return the exit code."""
+    os.chdir(ROOT)
+    try:
+        with stopping_cleanly(), ExitStack() as stack:
+            if arguments == ["--only-lints"]:
+                _lints(_environment(_scratch(stack)))
+            elif arguments:
+                _narrow(stack, arguments)
+            else:
+                _everything(stack)
+    except Failed as failure:
+        headline(f"FAILED: {failure}")
+        return failure.code
+    except Stopped as stopped:
+        headline(str(stopped))
+        return stopped.code
+    return 0
+
+
+def _everything(stack: ExitStack) -> None:
+    # Asked first: nobody should wait for the lints to hear that the tests cannot run.
+    scratch = _scratch(stack)
+    environment = _environment(scratch)
+    _with_postgres(stack, scratch, environment)
+    _lints(environment)
+    # Out of the tree, so that two runs at once don't add up each other's lines.
+    environment["COVERAGE_FILE"] = str(scratch / "coverage")
+    coverage = [sys.executable, "-m", "coverage"]
+    closing = step(
+        "pytest", [*coverage, "run", "-m", "pytest", *_workers(), *_colour()], environment
+    )
+    step("coverage combine", [*coverage, "combine", "--quiet"], environment)
+    step("coverage report", [*coverage, "report"], environment)
+    print(f"\n{closing}", flush=True)
+
+
+def _narrow(stack: ExitStack, arguments: list[str]) -> None:
+    """Run a choice of tests: no lints, and no measure, since a part covers only a part."""
+    scratch = _scratch(stack)
+    environment = _environment(scratch)
+    _with_postgres(stack, scratch, environment)
+    step("pytest", [sys.executable, "-m", "pytest", *_colour(), *arguments], environment)
+
+
+def _lints(environment: dict[str, str]) -> None:
+    folders = [name for name in CHECKED if any(Path(name).rglob("*.py"))]
+    ruff, imports = str(PROGRAMS / "ruff"), str(PROGRAMS / "lint-imports")
+    import_cache = environment.pop("IMPORT_LINTER_CACHE")
+    step("locked requirements", [sys.executable, "-m", "tools.lock", "--check"], environment)
+    step("ruff check", [ruff, "check", *folders], environment)
+    step("ruff format", [ruff, "format", "--check", *folders], environment)
+    step("import contracts", [imports, "--no-logo", "--cache-dir", import_cache], environment)
+    step("mypy", [sys.executable, "-m", "mypy", *folders], environment)
+
+
+def _with_postgres(stack: ExitStack, scratch: Path, environment: dict[str, str]) -> None:
+    if SERVER in os.environ:
+        headline(f"PostgreSQL: the one that {SERVER} names")
+        environment[SERVER] = os.environ[SERVER]
+        return
+    programs = postgres.ensure_installed()
+    headline(f"PostgreSQL: a private cluster by {programs}")
+    environment[SERVER] = stack.enter_context(postgres.cluster(programs, scratch))
+
+
+def _scratch(stack: ExitStack) -> Path:
+    # As root the cluster runs as somebody else, who could not reach a folder inside root's own.
+    shared = Path("/tmp")  # noqa: S108 -- mkdtemp makes a private folder in it
+    place = shared if os.geteuid() == 0 and shared.is_dir() else None
+    folder = tempfile.TemporaryDirectory(prefix="watchword-test-", dir=place)
+    return Path(stack.enter_context(folder))
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """Give the caller's environment less the settings in it: a test says itself what it needs."""
+    kept = {name: v for name, v in os.environ.items() if not name.startswith(("WATCHWORD_", "PG"))}
+    return kept | {
+        "PYTHONUNBUFFERED": "1",
+        "RUFF_CACHE_DIR": _cache(".ruff_cache", scratch),
+        "MYPY_CACHE_DIR": _cache(".mypy_cache", scratch),
+        "IMPORT_LINTER_CACHE": _cache(".import_linter_cache", scratch),
+    }
+
+
+def _cache(name: str, scratch: Path) -> str:
+    """Give the tree's cache, or one for this run where another user made it or owns the tree."""
+    folder = ROOT / name
+    nearest = folder if folder.exists() else ROOT
+    mine = nearest.stat().st_uid == os.geteuid() and os.access(nearest, os.W_OK)
+    return str(folder if mine else scratch / name)
+
+
+def _workers() -> list[str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ["-n", str(min(max(2, cores or 2), MOST_WORKERS))]
+
+
+def _colour() -> list[str]:
+    return ["--color=yes"] if sys.stdout.isatty() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
