@@ -1,0 +1,1 @@
+"""Tests of the mail room, against a real mail server on loopback."""
