@@ -56,6 +56,13 @@ async def by_id(unit: ReadUnit, user_id: int) -> Account | None:
     return None if row is None else _account(row)
 
 
+async def lock(unit: Unit, user_id: int) -> Account | None:
+    """The account of this id, held until the transaction ends."""
+    statement = select(*_COLUMNS).where(users.c.id == user_id).with_for_update()
+    row = (await unit.execute(statement)).first()
+    return None if row is None else _account(row)
+
+
 async def by_username_key(unit: ReadUnit, key: str) -> Account | None:
     """The account of this folded username."""
     row = (await unit.execute(select(*_COLUMNS).where(users.c.username_key == key))).first()

@@ -69,6 +69,18 @@ async def find(unit: ReadUnit, user_id: int) -> Account | None:
     return await queries.by_id(unit, user_id)
 
 
+async def lock(unit: Unit, user_id: int) -> Account:
+    """The account, held until the transaction ends. Raises UserNotFound.
+
+    Whoever changes an account and what hangs on it takes the account first: two who took their
+    rows in another order would wait for each other for ever.
+    """
+    account = await queries.lock(unit, user_id)
+    if account is None:
+        raise UserNotFound
+    return account
+
+
 async def find_by_login(unit: ReadUnit, name: str) -> Account | None:
     """The account of this username or address, or none. No username has an ``@``."""
     key = login_key(name)
@@ -124,9 +136,13 @@ async def change(unit: Unit, settings: Settings, seen: Account, values: dict[str
     """
     values = dict(values)
     username, email = values.get("username"), values.get("email")
-    said_by_tokens = {"role": seen.role.value, "is_verified": seen.is_verified}
-    untrue = any(values.get(name, said) != said for name, said in said_by_tokens.items())
-    untrue = untrue or values.get("is_active", True) is not True
+    # What tokens say is refused where it promises too much; a newly verified address may wait for
+    # the next refresh.
+    untrue = (
+        values.get("role", seen.role.value) != seen.role.value
+        or (seen.is_verified and values.get("is_verified") is False)
+        or values.get("is_active") is False
+    )
     await _keep_an_administrator(unit, seen, values)
     if untrue:
         values["epoch"] = await advance_epoch(unit, seen.id)
@@ -150,6 +166,11 @@ async def remove(unit: Unit, settings: Settings, seen: Account) -> None:
     if not await queries.remove(unit, seen.id):
         raise UserNotFound
     await revocations.revoke_user(unit, settings, seen.id, epoch)
+
+
+async def hold_administrators(unit: Unit) -> None:
+    """Hold the administrators' rows, before any other: two who change each other take turns."""
+    await queries.lock_admins(unit)
 
 
 async def _keep_an_administrator(unit: Unit, seen: Account, values: dict[str, Any]) -> None:

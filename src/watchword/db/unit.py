@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from watchword.errors import DatabaseUnavailable
+from watchword.errors import DatabaseUnavailable, ServiceUnavailable
 from watchword.world import World
 
 
@@ -115,7 +115,21 @@ class unavailable:  # noqa: N801 - reads as a statement: ``with unavailable():``
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DBAPIError) and _clashed(error):
+            raise ServiceUnavailable(
+                "Another request changed the same at this moment. Try again.",
+                retry_after=1,
+                detail=f"{type(error).__name__}: {error.orig}",
+            ) from error
         if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         ):
             raise DatabaseUnavailable(detail=f"{type(error).__name__}: {error}") from error
+
+
+# Deadlock, serialization failure, lock not available: the loser of a race, who may try again.
+_CLASHES = frozenset({"40P01", "40001", "55P03"})
+
+
+def _clashed(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _CLASHES

@@ -11,7 +11,8 @@ from watchword.audit import service as audit
 from watchword.audit.events import Event
 from watchword.core import Core
 from watchword.db.unit import Unit
-from watchword.email import messages, outbox
+from watchword.email import outbox
+from watchword.email.messages import SessionReuse
 from watchword.errors import InactiveUser, InvalidRefreshToken
 from watchword.limits.service import Action, network_of
 from watchword.revocations import service as revocations
@@ -87,3 +88,6 @@ async def _end_reused(unit: Unit, core: Core, account: Account, row: queries.Ses
     await audit.record(
         unit, Event.SESSION_REUSED, user_id=account.id, session=str(row.id), device=row.user_agent
     )
+    trace = current_trace()
+    notice = SessionReuse(account.username, unit.now, trace.address, trace.user_agent)
+    await outbox.enqueue(unit, core.mailer, notice, account.email)

@@ -44,8 +44,12 @@ async def refresh(
 async def logout(core: CoreDep, caller: CurrentPrincipal) -> Message:
     """End this session: its access and refresh tokens are of no use from now on."""
     session_id = uuid.UUID(caller.session_id)
-    async with core.database.write() as unit:
-        await service.end(unit, core.settings, caller.user_id, [session_id], reason="logout")
+    try:
+        async with core.database.write() as unit:
+            await service.end(unit, core.settings, caller.user_id, [session_id], reason="logout")
+    except SessionNotFound as error:
+        # Another request has just ended it: this token is of no use any more either.
+        raise InvalidAccessToken(detail="the session has ended meanwhile") from error
     return Message(message="Successfully logged out")
 
 
