@@ -1,0 +1,21 @@
+"""What stands below ``/.well-known`` (RFC 8615): the public keys (RFC 7517)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from watchword.core import CoreDep
+
+router = APIRouter(prefix="/.well-known", tags=["keys"])
+
+# Keys are published well before they sign (keys/service.py), so a copy may be this old.
+_MAX_AGE = 300
+
+
+@router.get("/jwks.json", response_model=dict[str, Any])
+async def jwks(core: CoreDep, response: Response) -> dict[str, Any]:
+    """The public keys that access tokens are signed with. Empty with ALGORITHM=HS256."""
+    response.headers["Cache-Control"] = f"public, max-age={_MAX_AGE}"
+    return core.keyring.jwks()
