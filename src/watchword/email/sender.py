@@ -103,7 +103,9 @@ async def _queued_or_timeout(mailer: Mailer, troubled: bool) -> None:
         await asyncio.sleep(_POLL_SECONDS)
         return
     try:
-        await asyncio.wait_for(mailer.queued.wait(), _POLL_SECONDS)
+        # Not wait_for, which on Python 3.11 can swallow the cancellation that stops this worker.
+        async with asyncio.timeout(_POLL_SECONDS):
+            await mailer.queued.wait()
     except TimeoutError:
         return
 
@@ -142,17 +144,21 @@ async def _deliver(
     about = {"mail_id": str(row.id), "kind": row.kind, "attempt": row.attempts}
     try:
         async with asyncio.timeout(seconds):
-            await _send(mailer, row, database.world.now())
+            client = await _hand_over(mailer, row, database.world.now())
     except Exception as error:  # noqa: BLE001 - one bad mail must not keep the others
         await _failed(database, row, error, about)
         return False
-    async with database.write() as unit:
-        await queries.mark_sent(unit, row.id)
+    # Before the goodbye: between the server's yes and the mark, a crash sends the mail twice.
+    try:
+        async with database.write() as unit:
+            await queries.mark_sent(unit, row.id)
+    finally:
+        await _say_goodbye(client)
     _log.info("Mail sent", extra={"event": "mail.sent", **about})
     return True
 
 
-async def _send(mailer: Mailer, row: queries.MailRow, now: datetime) -> None:
+async def _hand_over(mailer: Mailer, row: queries.MailRow, now: datetime) -> aiosmtplib.SMTP:
     settings = mailer.settings
     message = compose(settings, row.id, row.recipient, mailer.unsealed(row), now)
     protection = settings.smtp_protection
@@ -177,9 +183,13 @@ async def _send(mailer: Mailer, row: queries.MailRow, now: datetime) -> None:
     except BaseException:
         client.close()
         raise
-    # The server has the mail: that it then fails to say goodbye must not send it again.
+    return client
+
+
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    # The server has the mail: that it can't end the conversation must not send it again.
     try:
-        await client.quit()
+        await client.quit(timeout=2)
     except (aiosmtplib.SMTPException, OSError):
         client.close()
 

@@ -66,6 +66,7 @@ class PostOffice:
     refuse_data: str | None = None
     quote_data: bool = False
     drop_in_data: bool = False
+    drop_at_goodbye: bool = False
     # Seconds between having a mail and saying so.
     slow: float = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -111,6 +112,15 @@ class PostOffice:
         self.arrived.set()
         await asyncio.sleep(self.slow)
         return "250 OK"
+
+    async def handle_QUIT(  # noqa: N802 - the server's name for it
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        if self.drop_at_goodbye:
+            transport = server.transport
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+        return "221 Bye"
 
 
 def _sign_in(

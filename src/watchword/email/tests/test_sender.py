@@ -188,6 +188,19 @@ def test_a_server_that_hangs_up_in_the_middle_is_tried_again(tmp_path: Path) -> 
     asyncio.run(story())
 
 
+def test_a_server_that_hangs_up_after_its_yes_is_not_sent_the_mail_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_office(PostOffice()) as office, open_desk(tmp_path, office) as desk:
+            office.drop_at_goodbye = True
+            await desk.write("bob@example.com")
+            assert await send_once(desk.mailer, desk.database) == 1
+            desk.world.turn(timedelta(days=1))
+            assert await send_once(desk.mailer, desk.database) == 0
+            assert len(office.received) == 1
+
+    asyncio.run(story())
+
+
 def test_a_server_that_does_not_answer_is_not_waited_for_without_end(tmp_path: Path) -> None:
     async def story() -> None:
         async with (
@@ -384,6 +397,25 @@ def test_the_worker_wakes_at_once_and_outlives_database_and_mail_server(
     assert [record.__dict__["event"] for record in caplog.records] == ["mail.outbox_unavailable"]
 
 
+def test_a_worker_finds_what_another_process_queued(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            open_office(PostOffice()) as office,
+            open_desk(tmp_path, office) as desk,
+            open_desk(tmp_path, office) as other,
+        ):
+            worker = asyncio.create_task(run(desk.mailer, desk.database))
+            await asyncio.sleep(0.1)
+            await other.write("bob@example.com")
+            assert not desk.mailer.queued.is_set()
+            await asyncio.wait_for(office.arrived.wait(), 5)
+            worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("mode", ["keep", "off"])
 def test_without_smtp_there_is_no_worker(tmp_path: Path, mode: str) -> None:
     async def story() -> None:
@@ -425,6 +457,7 @@ def test_a_mail_sealed_with_another_key_waits_and_keeps_no_other_from_leaving(
         "bob@example.com, eve@example.com",
         "no-address",
         "@example.com",
+        "bob@\N{SNOWMAN}.example",
     ],
 )
 def test_a_recipient_that_injects_headers_or_commands_is_given_up(
