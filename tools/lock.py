@@ -84,7 +84,7 @@ def _faults(name: str, project: dict[str, Any]) -> Iterator[str]:
     for package, version in pins.items():
         if tested.get(package) != version:
             yield f"{package} {version} serves, but {tested.get(package, 'none')} is tested."
-    for line in [*_build_requirements(project), *_direct(project["project"], LOCKED[name])]:
+    for line in [*_build_requirements(project), *_asked_for(project["project"], LOCKED[name])]:
         requirement = Requirement(line)
         pinned = pins.get(canonicalize_name(requirement.name))
         if pinned is None:
@@ -93,17 +93,16 @@ def _faults(name: str, project: dict[str, Any]) -> Iterator[str]:
             yield f"requirements/{name}.txt has {requirement.name} {pinned}, not {line}."
 
 
-def _direct(project: dict[str, Any], extras: tuple[str, ...]) -> Iterator[str]:
-    """Yield what the package asks for with these extras, those that name others followed."""
-    yield from project["dependencies"]
-    extras_of_ours = re.compile(rf"{project['name']}\[(?P<extras>[a-z, ]+)\]")
-    for extra in extras:
-        for line in project["optional-dependencies"][extra]:
-            if ours := extras_of_ours.fullmatch(line):
-                further = tuple(re.split(r"\s*,\s*", ours["extras"]))
-                yield from _direct(project, further)
-            else:
-                yield line
+def _asked_for(project: dict[str, Any], extras: tuple[str, ...]) -> set[str]:
+    """Give what the package asks for with these extras, those that name others followed."""
+    lines = set(project["dependencies"])
+    ours = re.compile(rf"{project['name']}\[([a-z, ]+)\]")
+    for line in (line for extra in extras for line in project["optional-dependencies"][extra]):
+        if further := ours.fullmatch(line):
+            lines |= _asked_for(project, tuple(re.split(r"\s*,\s*", further[1])))
+        else:
+            lines.add(line)
+    return lines
 
 
 if __name__ == "__main__":

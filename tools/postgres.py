@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -57,7 +57,10 @@ def ensure_installed() -> Path:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "postgresql"]
         for command in (["apt-get", "update", "-qq"], install):
-            if subprocess.run(command, env=quiet, stdin=subprocess.DEVNULL).returncode:
+            done = subprocess.run(
+                command, env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+            if done.returncode:
                 raise Failed(HOW_TO_INSTALL, code=2)
         if found := _find():
             return found
@@ -144,10 +147,7 @@ def _start(programs: Path, data: Path, owner: Owner) -> tuple[subprocess.Popen[b
 
 
 def _spawn(command: list[str], owner: Owner, data: Path, output: int) -> subprocess.Popen[bytes]:
-    # Where the kernel can see to it, even a run ended by SIGKILL leaves no server behind.
-    setpriv = shutil.which("setpriv")
-    if setpriv:
-        command = [setpriv, "--pdeathsig", "QUIT", *command]
+    command = [*_bound_to_us(), *command]
     mine = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return subprocess.Popen(
         command,
@@ -161,6 +161,15 @@ def _spawn(command: list[str], owner: Owner, data: Path, output: int) -> subproc
         group=owner.gid if owner.dropped else None,
         extra_groups=[] if owner.dropped else None,
     )
+
+
+def _bound_to_us() -> list[str]:
+    """Give a prefix by which the kernel ends the server even when we end by SIGKILL, if it can."""
+    prefix = ["setpriv", "--pdeathsig", "QUIT"]
+    with suppress(FileNotFoundError):
+        if subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:
+            return prefix
+    return []
 
 
 def _ready(process: subprocess.Popen[bytes], data: Path) -> bool:

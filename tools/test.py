@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     try:
         with stopping_cleanly(), ExitStack() as stack:
             if arguments == ["--only-lints"]:
-                _lints(_environment(_scratch(stack)))
+                scratch = _scratch(stack)
+                _lints(scratch, _environment(scratch))
             elif arguments:
                 _narrow(stack, arguments)
             else:
@@ -46,17 +47,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _everything(stack: ExitStack) -> None:
-    # Asked first: nobody should wait for the lints to hear that the tests cannot run.
     scratch = _scratch(stack)
     environment = _environment(scratch)
+    # Asked first: nobody should wait for the lints to hear that the tests cannot run.
     _with_postgres(stack, scratch, environment)
-    _lints(environment)
+    _lints(scratch, environment)
     # Out of the tree, so that two runs at once don't add up each other's lines.
     environment["COVERAGE_FILE"] = str(scratch / "coverage")
     coverage = [sys.executable, "-m", "coverage"]
-    closing = step(
-        "pytest", [*coverage, "run", "-m", "pytest", *_workers(), *_colour()], environment
-    )
+    closing = step("pytest", [*coverage, "run", *_pytest(), *_workers()], environment)
     step("coverage combine", [*coverage, "combine", "--quiet"], environment)
     step("coverage report", [*coverage, "report"], environment)
     print(f"\n{closing}", flush=True)
@@ -67,13 +66,13 @@ def _narrow(stack: ExitStack, arguments: list[str]) -> None:
     scratch = _scratch(stack)
     environment = _environment(scratch)
     _with_postgres(stack, scratch, environment)
-    step("pytest", [sys.executable, "-m", "pytest", *_colour(), *arguments], environment)
+    step("pytest", [sys.executable, *_pytest(), *arguments], environment)
 
 
-def _lints(environment: dict[str, str]) -> None:
+def _lints(scratch: Path, environment: dict[str, str]) -> None:
     folders = [name for name in CHECKED if any(Path(name).rglob("*.py"))]
     ruff, imports = str(PROGRAMS / "ruff"), str(PROGRAMS / "lint-imports")
-    import_cache = environment.pop("IMPORT_LINTER_CACHE")
+    import_cache = _cache(".import_linter_cache", scratch)
     step("locked requirements", [sys.executable, "-m", "tools.lock", "--check"], environment)
     step("ruff check", [ruff, "check", *folders], environment)
     step("ruff format", [ruff, "format", "--check", *folders], environment)
@@ -106,16 +105,17 @@ def _environment(scratch: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "RUFF_CACHE_DIR": _cache(".ruff_cache", scratch),
         "MYPY_CACHE_DIR": _cache(".mypy_cache", scratch),
-        "IMPORT_LINTER_CACHE": _cache(".import_linter_cache", scratch),
     }
 
 
 def _cache(name: str, scratch: Path) -> str:
-    """Give the tree's cache, or one for this run where another user made it or owns the tree."""
-    folder = ROOT / name
-    nearest = folder if folder.exists() else ROOT
-    mine = nearest.stat().st_uid == os.geteuid() and os.access(nearest, os.W_OK)
-    return str(folder if mine else scratch / name)
+    """Give the tree's cache, or one for this run where that is another user's."""
+    return str(ROOT / name if _ours(ROOT / name) else scratch / name)
+
+
+def _ours(folder: Path) -> bool:
+    nearest = folder if folder.exists() else folder.parent
+    return nearest.stat().st_uid == os.geteuid() and os.access(nearest, os.W_OK)
 
 
 def _workers() -> list[str]:
@@ -123,8 +123,12 @@ def _workers() -> list[str]:
     return ["-n", str(min(max(2, cores or 2), MOST_WORKERS))]
 
 
-def _colour() -> list[str]:
-    return ["--color=yes"] if sys.stdout.isatty() else []
+def _pytest() -> list[str]:
+    options = ["--color=yes"] if sys.stdout.isatty() else []
+    if not _ours(ROOT / ".hypothesis"):
+        # Hypothesis then remembers its examples for this run only, and every warning is an error.
+        options += ["-W", "ignore:The database setting is not configured"]
+    return ["-m", "pytest", *options]
 
 
 if __name__ == "__main__":
