@@ -84,7 +84,10 @@ def _faults(name: str, project: dict[str, Any]) -> Iterator[str]:
     for package, version in pins.items():
         if tested.get(package) != version:
             yield f"{package} {version} serves, but {tested.get(package, 'none')} is tested."
-    for line in [*_build_requirements(project), *_asked_for(project["project"], LOCKED[name])]:
+    for line in [
+        *_build_requirements(project),
+        *sorted(_asked_for(project["project"], LOCKED[name])),
+    ]:
         requirement = Requirement(line)
         pinned = pins.get(canonicalize_name(requirement.name))
         if pinned is None:
