@@ -13,6 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchword.edge.client import TrustedProxies
+from watchword.edge.wire import refuse
+from watchword.errors import PayloadTooLarge
 from watchword.metrics import Metrics
 from watchword.trace import Trace, current_user_id, set_trace
 from watchword.world import World
@@ -27,9 +29,16 @@ class Shield:
     """Gives each request a trace, and each answer X-Request-ID and X-Process-Time."""
 
     def __init__(
-        self, app: ASGIApp, *, world: World, proxies: TrustedProxies, metrics: Metrics
+        self,
+        app: ASGIApp,
+        *,
+        world: World,
+        proxies: TrustedProxies,
+        metrics: Metrics,
+        max_body_bytes: int,
     ) -> None:
         self.app = app
+        self._max_body_bytes = max_body_bytes
         self._world = world
         self._proxies = proxies
         self._metrics = metrics
@@ -55,7 +64,11 @@ class Shield:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_headers)
+            if _announced_length(scope) > self._max_body_bytes:
+                # Before a byte is read; a body that hides its length is counted as it comes in.
+                await refuse(PayloadTooLarge())(scope, receive, send_with_headers)
+            else:
+                await self.app(scope, receive, send_with_headers)
         except Exception:
             # The answer (500) has been sent by the app's handler; here it is only told to the
             # operator, and not passed on to a host whose middleware might show it.
@@ -101,3 +114,10 @@ class Shield:
 
 # A method is the caller's to invent; a label of each would fill the memory.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _announced_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0

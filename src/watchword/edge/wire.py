@@ -157,7 +157,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if any(e["loc"] == ("body",) for e in found) and _wants_json(request) and "json" not in kind:
         return refuse(errors.UnsupportedMediaType())
-    wrong = [{"where": _where(e["loc"]), "what": _what(e)} for e in found]
+    wrong = [{"where": _where(e), "what": _what(e)} for e in found]
     sentence = "; ".join(f"{w['where']}: {w['what']}" for w in wrong[:5])
     invalid = errors.InvalidInput
     return problem(
@@ -174,8 +174,10 @@ def _wants_json(request: Request) -> bool:
     return not request.url.path.endswith("/login/form")
 
 
-def _where(loc: Sequence[str | int]) -> str:
-    parts = [str(part) for part in loc]
+def _where(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "body"
+    parts = [str(part) for part in error["loc"]]
     if len(parts) > 1 and parts[0] == "body":
         parts = parts[1:]
     return ".".join(parts)

@@ -9,8 +9,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from watchword.core import Core
+from watchword.db.unit import Unit
 from watchword.email import outbox, sender
 from watchword.keys import service as keys
 from watchword.revocations import service as revocations
@@ -20,6 +22,8 @@ from watchword.tokens import onetime
 _log = logging.getLogger("watchword.background")
 _HOUSEKEEPING_SECONDS = 60.0
 _BATCH = 500
+# That a mail was sent, and to whom, is of use when somebody says that it never came.
+_MAIL_KEPT = timedelta(days=7)
 
 
 @asynccontextmanager
@@ -56,19 +60,17 @@ async def keep_house(core: Core) -> None:
     core.limits.forget_idle()
     async with core.database.write() as unit:
         await keys.retire_due(unit)
-    for clean_up in (
-        revocations.clean_up,
-        onetime.clean_up,
-        sessions.clean_up,
-        outbox.clean_up,
-    ):
-        while True:
+    for clean_up in (revocations.clean_up, onetime.clean_up, sessions.clean_up, _clean_outbox):
+        deleted = _BATCH
+        while deleted == _BATCH:
             async with core.database.write() as unit:
                 deleted = await clean_up(unit, limit=_BATCH)
-            if deleted < _BATCH:
-                break
     async with core.database.read() as read:
         core.metrics.outbox.set(await outbox.waiting(read))
+
+
+async def _clean_outbox(unit: Unit, *, limit: int) -> int:
+    return await outbox.clean_up(unit, unit.now - _MAIL_KEPT, limit=limit)
 
 
 async def _repeat(

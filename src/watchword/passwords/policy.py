@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 from watchword.accounts.names import fold
 from watchword.errors import PasswordRefused
@@ -53,7 +54,7 @@ def commonest() -> frozenset[str]:
 
 
 def _unreadable(text: str) -> str | None:
-    # Half of a UTF-16 pair: JSON can name one ("\ud800"), no keyboard makes it, UTF-8 can't hold it.
+    # Half of a UTF-16 pair: JSON can name one ("\ud800"), no keyboard types it, UTF-8 has none.
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "has a character that isn't valid Unicode; type it again"
     return None
@@ -84,8 +85,7 @@ def _common(text: str) -> str | None:
 
 def _plain_run(text: str) -> str | None:
     """One character again and again, or a run up or down as abcdefgh, 98765432 and 67890123."""
-    folded = fold(text)
-    if any(all(_follows(a, b, step) for a, b in _pairs(folded)) for step in (0, 1, -1)):
+    if {_step(a, b) for a, b in pairwise(fold(text))} in ({0}, {1}, {-1}):
         return "is one character repeated, or a plain run as in abcdefgh; choose one less regular"
     return None
 
@@ -127,14 +127,11 @@ _CLASSES: Mapping[CharacterClass, tuple[str, Callable[[str], bool]]] = {
 }
 
 
-def _pairs(text: str) -> Iterable[tuple[str, str]]:
-    return zip(text, text[1:], strict=False)
+_WRAPS = {("9", "0"): 1, ("z", "a"): 1, ("0", "9"): -1, ("a", "z"): -1}
 
 
-def _follows(first: str, second: str, step: int) -> bool:
-    if step and first + second in {"90", "za"}[::1] :
-        return step == 1
-    return ord(second) - ord(first) == step
+def _step(first: str, second: str) -> int:
+    return _WRAPS.get((first, second), ord(second) - ord(first))
 
 
 def _words(source: str) -> set[str]:

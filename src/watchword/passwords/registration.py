@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from watchword.passwords.policy import check_password
-
 from watchword.accounts import service as accounts
 from watchword.accounts import verification
 from watchword.accounts.account import Account, NewAccount, UserRole
@@ -16,6 +14,7 @@ from watchword.core import Core
 from watchword.errors import Forbidden
 from watchword.limits.service import Action, network_of
 from watchword.passwords import service
+from watchword.passwords.policy import check_password
 from watchword.secret import Secret
 from watchword.tokens import onetime
 from watchword.tokens.onetime import Purpose

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from watchword.passwords.policy import check_password
-
 from watchword.accounts import service as accounts
 from watchword.accounts.account import Account
 from watchword.accounts.names import fold
@@ -19,6 +17,7 @@ from watchword.email.messages import PasswordReset
 from watchword.errors import InvalidOneTimeToken
 from watchword.limits.service import Action, network_of
 from watchword.passwords import service
+from watchword.passwords.policy import check_password
 from watchword.secret import Secret
 from watchword.sessions import service as sessions
 from watchword.tokens import onetime
@@ -58,7 +57,7 @@ async def confirm(core: Core, token: Secret, new_password: Secret) -> None:
     """Set a new password with a reset token, and end every session of the account.
 
     Raises InvalidOneTimeToken, PasswordRefused, TooBusy, TooManyRequests. Of many who confirm at
-    once, one succeeds. The address has been proved by the way, so it is verified.
+    once, one succeeds.
     """
     charge = core.limits.charge(Action.TOKEN, [network_of(current_trace().address)])
     async with core.database.read() as unit:
@@ -74,8 +73,6 @@ async def confirm(core: Core, token: Secret, new_password: Secret) -> None:
         used = await onetime.use(write, Purpose.RESET_PASSWORD, token)
         account = await _account_of(write, used)
         await service.put(write, account.id, new_hash)
-        if not account.is_verified:
-            await accounts.change(write, core.settings, account, {"is_verified": True})
         await audit.record(write, Event.PASSWORD_RESET, user_id=account.id)
         await service.tell_changed(write, core, account)
     core.limits.refund(charge)

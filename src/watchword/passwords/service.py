@@ -5,9 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from watchword.hashing.pool import WrongPassword
-from watchword.passwords.policy import check_password
-
 from watchword.accounts.account import Account
 from watchword.audit import service as audit
 from watchword.audit.events import Event
@@ -16,8 +13,10 @@ from watchword.db.unit import ReadUnit, Unit
 from watchword.email import outbox
 from watchword.email.messages import PasswordChanged
 from watchword.errors import WrongCurrentPassword
+from watchword.hashing.pool import WrongPassword
 from watchword.limits.service import Action
 from watchword.passwords import _queries as queries
+from watchword.passwords.policy import check_password
 from watchword.secret import Secret
 from watchword.sessions import service as sessions
 from watchword.tokens import onetime
