@@ -1,18 +1,11 @@
-"""The one handle that services share: what this process made once, and how a route finds it."""
+"""The one handle that services share: what this process made once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-from weakref import WeakKeyDictionary
-
-from fastapi import Depends, Request
-from starlette.applications import Starlette
 
 from watchword.db.unit import Database
-from watchword.edge.client import TrustedProxies
 from watchword.email.sender import Mailer
-from watchword.errors import ConfigurationError
 from watchword.hashing.pool import HashPool
 from watchword.keys.keyring import Keyring
 from watchword.keys.seal import Sealer
@@ -43,59 +36,3 @@ class Core:
     mailer: Mailer
     limits: Limits
     metrics: Metrics
-    proxies: TrustedProxies
-
-
-class Seat:
-    """Where a Watchword sits in an app: empty until it has started, then it holds its Core."""
-
-    __slots__ = ("__weakref__", "core")
-
-    def __init__(self) -> None:
-        self.core: Core | None = None
-
-    def occupied(self) -> Core:
-        """The Core. Raises ConfigurationError, saying what to write, before the start."""
-        if self.core is None:
-            raise ConfigurationError(
-                "Watchword has not been started. auth.mount(app) starts it with the app: run the "
-                "app's lifespan (in tests: `with TestClient(app) as client:`), or enter "
-                "`async with auth.lifespan(app):` inside your own"
-            )
-        return self.core
-
-
-# A cache of a search, by the app that was searched; it keeps no app alive.
-_seats: WeakKeyDictionary[Starlette, Seat] = WeakKeyDictionary()
-
-
-def seat_of(app: Starlette) -> Seat:
-    """The Watchword mounted on ``app``. Raises ConfigurationError where there is none, or two."""
-    seat = _seats.get(app)
-    if seat is None:
-        found = {id(s): s for s in (getattr(r, "watchword_seat", None) for r in app.routes) if s}
-        if not found:
-            raise ConfigurationError(
-                "No Watchword is mounted on this app. Write `auth = Watchword()` and "
-                "`auth.mount(app)`, or depend on auth.current_user where the app is another one"
-            )
-        if len(found) > 1:
-            raise ConfigurationError(
-                "Several Watchwords are mounted on this app: depend on one's own, "
-                "`Depends(auth.current_user)`"
-            )
-        seat = _seats[app] = next(iter(found.values()))
-    return seat
-
-
-def seat_app(app: Starlette, seat: Seat) -> None:
-    """Let the routes of one of our own apps find its Watchword."""
-    _seats[app] = seat
-
-
-async def get_core(request: Request) -> Core:
-    """The Core of the Watchword that serves this request (a FastAPI dependency)."""
-    return seat_of(request.app).occupied()
-
-
-CoreDep = Annotated[Core, Depends(get_core)]

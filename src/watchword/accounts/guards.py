@@ -14,7 +14,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from watchword.accounts import service
 from watchword.accounts.account import Account, UserRole
-from watchword.core import Core, CoreDep
+from watchword.core import Core
 from watchword.edge.wire import Refusal
 from watchword.errors import (
     EmailNotVerified,
@@ -24,6 +24,7 @@ from watchword.errors import (
     RoleRequired,
     WatchwordError,
 )
+from watchword.seat import CoreDep
 from watchword.trace import set_user_id
 from watchword.verify.errors import InvalidToken
 from watchword.verify.token import AccessToken

@@ -10,9 +10,9 @@ from watchword.accounts import service
 from watchword.accounts.account import Account, UserRole
 from watchword.accounts.guards import CurrentUser
 from watchword.accounts.schemas import MAX_ID, User, UserId
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import InactiveUser, InvalidAccessToken, UserNotFound
+from watchword.seat import CoreDep
 
 router = APIRouter()
 

@@ -12,7 +12,6 @@ from watchword.accounts.guards import AdminUser, CurrentUser
 from watchword.accounts.schemas import User, UserId
 from watchword.admin import service
 from watchword.admin.schemas import UserCounts, UserUpdate
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import (
     EmailTaken,
@@ -28,6 +27,7 @@ from watchword.errors import (
 )
 from watchword.passwords import registration
 from watchword.passwords.schemas import Registration
+from watchword.seat import CoreDep
 from watchword.secret import Secret
 
 router = APIRouter(prefix="/users", tags=["users"])

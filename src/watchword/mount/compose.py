@@ -9,7 +9,6 @@ from watchword.audit.service import Recorded
 from watchword.core import Core
 from watchword.db.engine import make_engine
 from watchword.db.unit import Database
-from watchword.edge.client import TrustedProxies
 from watchword.email.messages import Templates
 from watchword.email.outbox import MailQueued
 from watchword.email.sender import Mailer
@@ -85,7 +84,6 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
         mailer=mailer,
         limits=Limits(settings, world),
         metrics=metrics,
-        proxies=TrustedProxies.of(settings.trusted_proxies),
     )
 
 

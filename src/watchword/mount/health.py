@@ -8,9 +8,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import DatabaseUnavailable
+from watchword.seat import CoreDep
 
 router = APIRouter(prefix="/health", tags=["health"])
 

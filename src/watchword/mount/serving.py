@@ -6,8 +6,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchword.core import Core, Seat
+from watchword.core import Core
+from watchword.edge.client import TrustedProxies
 from watchword.edge.shield import Shield
+from watchword.seat import Seat
 from watchword.settings.schema import Settings
 
 
@@ -33,6 +35,12 @@ class Served:
         """Serve a request. Raises ConfigurationError before the start."""
         core = self._seat.occupied()
         if self._around is None or self._around[0] is not core:
-            shield = Shield(self._app, world=core.world, proxies=core.proxies, metrics=core.metrics)
+            shield = Shield(
+                self._app,
+                world=core.world,
+                proxies=TrustedProxies.of(core.settings.trusted_proxies),
+                metrics=core.metrics,
+                max_body_bytes=core.settings.max_body_bytes,
+            )
             self._around = (core, shield)
         await self._around[1](scope, receive, send)

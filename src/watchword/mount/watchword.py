@@ -21,7 +21,7 @@ from watchword.accounts import routes as accounts_routes
 from watchword.accounts.account import Account
 from watchword.accounts.guards import BearerDep
 from watchword.admin import routes as admin_routes
-from watchword.core import Core, Seat, seat_app
+from watchword.core import Core
 from watchword.edge.wire import Refusal, install
 from watchword.errors import WatchwordError
 from watchword.mount import health, wellknown
@@ -31,6 +31,7 @@ from watchword.mount.openapi import describe_problems, merge
 from watchword.mount.serving import Served
 from watchword.pages import routes as pages_routes
 from watchword.passwords import routes as passwords_routes
+from watchword.seat import Seat, seat_app
 from watchword.sessions import routes as sessions_routes
 from watchword.settings.check import refuse_unsafe
 from watchword.settings.load import Loaded, load_settings, with_secret

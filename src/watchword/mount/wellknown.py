@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from watchword.core import CoreDep
+from watchword.seat import CoreDep
 
 router = APIRouter(prefix="/.well-known", tags=["keys"])
 

@@ -11,7 +11,6 @@ from watchword.accounts.account import Account
 from watchword.accounts.guards import CurrentPrincipal, CurrentUser
 from watchword.accounts.names import check_email
 from watchword.accounts.schemas import Message, User
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import (
     EmailTaken,
@@ -25,6 +24,7 @@ from watchword.errors import (
     WrongCurrentPassword,
 )
 from watchword.passwords import registration, reset, schemas, service
+from watchword.seat import CoreDep
 from watchword.secret import Secret
 
 router = APIRouter(prefix="/auth", tags=["auth"])

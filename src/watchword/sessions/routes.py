@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Response
 
 from watchword.accounts.guards import CurrentPrincipal
 from watchword.accounts.schemas import Message
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import (
     InactiveUser,
@@ -18,6 +17,7 @@ from watchword.errors import (
     SessionNotFound,
     TooManyRequests,
 )
+from watchword.seat import CoreDep
 from watchword.secret import Secret
 from watchword.sessions import refresh as refreshing
 from watchword.sessions import schemas, service

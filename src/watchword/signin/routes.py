@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from watchword.core import CoreDep
 from watchword.edge.wire import describes
 from watchword.errors import InactiveUser, InvalidCredentials, TooBusy, TooManyRequests
+from watchword.seat import CoreDep
 from watchword.secret import Secret
 from watchword.sessions import schemas
 from watchword.sessions.service import TokenPair
