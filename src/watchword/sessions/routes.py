@@ -46,7 +46,7 @@ async def logout(core: CoreDep, caller: CurrentPrincipal) -> Message:
     session_id = uuid.UUID(caller.session_id)
     try:
         async with core.database.write() as unit:
-            await service.end(unit, core.settings, caller.user_id, [session_id], reason="logout")
+            await service.end(unit, core.settings, caller.user_id, session_id, reason="logout")
     except SessionNotFound as error:
         # Another request has just ended it: this token is of no use any more either.
         raise InvalidAccessToken(detail="the session has ended meanwhile") from error
@@ -93,5 +93,5 @@ async def end_session(
     """End one of the caller's sessions."""
     async with core.database.write() as unit:
         await service.end(
-            unit, core.settings, caller.user_id, [session_id], reason="ended from another session"
+            unit, core.settings, caller.user_id, session_id, reason="ended from another session"
         )

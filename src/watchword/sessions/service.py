@@ -75,7 +75,7 @@ async def start(unit: Unit, core: Core, account: Account, *, amr: Sequence[str])
     await queries.insert_session(unit, values)
     surplus = await queries.surplus_of(unit, account.id, core.settings.sessions_per_user)
     if surplus:
-        await end(unit, core.settings, account.id, surplus, reason="too many sessions")
+        await _end(unit, core.settings, account.id, surplus, reason="too many sessions")
     return Started(account, session_id, 0, unit.now, tuple(amr))
 
 
@@ -113,17 +113,23 @@ async def live(unit: ReadUnit, user_id: int) -> list[Session]:
 
 
 async def end(
-    unit: Unit, settings: Settings, user_id: int, ids: Sequence[uuid.UUID], *, reason: str
+    unit: Unit, settings: Settings, user_id: int, session_id: uuid.UUID, *, reason: str
 ) -> None:
-    """End sessions of a user, and their access tokens. Raises SessionNotFound for none live."""
-    ended = await queries.end(unit, reason, ids=ids, user_id=user_id)
-    if not ended:
+    """End a session of a user, and its access tokens. Raises SessionNotFound for one not live."""
+    if not await _end(unit, settings, user_id, [session_id], reason=reason):
         raise SessionNotFound
+
+
+async def _end(
+    unit: Unit, settings: Settings, user_id: int, ids: Sequence[uuid.UUID], *, reason: str
+) -> int:
+    ended = await queries.end(unit, reason, ids=ids, user_id=user_id)
     await revocations.revoke_sessions(unit, settings, ended)
     for session_id in ended:
         await audit.record(
             unit, Event.SESSION_ENDED, user_id=user_id, session=str(session_id), reason=reason
         )
+    return len(ended)
 
 
 async def end_all(
