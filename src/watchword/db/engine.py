@@ -69,8 +69,7 @@ def make_engine(settings: Settings) -> AsyncEngine:
 
 def _make_private_folder(folder: Path) -> None:
     """The SQLite file holds hashes and addresses: nobody else on the machine reads them."""
-    if not folder.exists():
-        folder.mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
