@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -41,7 +42,10 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
 
 
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
-    """Take the schema back to ``revision``; ``base`` is nothing at all."""
+    """Take the schema back to ``revision``; ``base`` is nothing at all.
+
+    Raises ConfigurationError for a revision there is not.
+    """
     await _run(engine, lambda config: command.downgrade(config, revision))
 
 
@@ -57,6 +61,7 @@ async def state(engine: AsyncEngine) -> SchemaState:
 async def require_current(engine: AsyncEngine) -> None:
     """Raise ConfigurationError, saying what to type, unless the schema is what the code wants."""
     found = await state(engine)
+    _refuse_unknown(found.current)
     if not found.is_current:
         at = "empty" if found.current is None else f"at {found.current}"
         raise ConfigurationError(
@@ -77,13 +82,27 @@ async def _run(engine: AsyncEngine, step: Callable[[Config], None]) -> None:
     def work(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ADVISORY_LOCK})
+        _refuse_unknown(_current(connection))
         config = _config()
         config.attributes["connection"] = connection
-        step(config)
+        try:
+            step(config)
+        except CommandError as error:
+            raise ConfigurationError(f"{error}. `watchword db current` says where it is") from error
 
     with unavailable():
         async with engine.begin() as connection:
             await connection.run_sync(work)
+
+
+def _refuse_unknown(current: str | None) -> None:
+    # "Upgrade" would be the wrong word to somebody who has just gone back to an older version.
+    steps = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in steps:
+        raise ConfigurationError(
+            f"The database is at {current}, which a newer version of Watchword made. Run that "
+            "version, or go back to the backup that was made before its upgrade"
+        )
 
 
 def _current(connection: Connection) -> str | None:
