@@ -23,7 +23,7 @@ from watchword.accounts.guards import BearerDep
 from watchword.admin import routes as admin_routes
 from watchword.core import Core
 from watchword.edge.wire import Refusal, install
-from watchword.errors import WatchwordError
+from watchword.errors import ConfigurationError, WatchwordError
 from watchword.mount import health, wellknown
 from watchword.mount.background import background
 from watchword.mount.compose import compose, dissolve
@@ -39,6 +39,8 @@ from watchword.settings.schema import MailMode, Settings
 from watchword.signin import routes as signin_routes
 from watchword.verify.token import AccessToken
 from watchword.world import World
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 
 class Watchword:
@@ -87,8 +89,12 @@ class Watchword:
         """Serve Watchword's paths from ``app``, below ``path``, and start and stop it with the app.
 
         Only our own paths are taken; the app's routes, handlers, middleware and lifespan stay as
-        they are. Its documentation shows ours beside its own.
+        they are. Its documentation shows ours beside its own. Raises ConfigurationError for a
+        ``path`` that no request could have.
         """
+        path = path.rstrip("/")
+        if not _PATH.fullmatch(path):
+            raise ConfigurationError(f"Watchword can't be mounted at {path!r}: write it as /id")
         app.router.routes.append(_WatchwordRoute(self._api, self.asgi, self._seat, path))
         host_lifespan = app.router.lifespan_context
 
@@ -199,7 +205,7 @@ class _WatchwordRoute(BaseRoute):
     def __init__(self, api: FastAPI, asgi: ASGIApp, seat: Seat, path: str) -> None:
         self.watchword_seat = seat
         self._asgi = asgi
-        self._path = path.rstrip("/")
+        self._path = path
         contexts = iter_route_contexts(api.router.routes)
         ours = sorted({re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(c.path or "")) for c in contexts})
         self._ours = re.compile("|".join(ours))
