@@ -12,12 +12,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from markupsafe import Markup, escape
 
-from watchword.core import Core, CoreDep
+from watchword.core import Core
 from watchword.email import outbox
 from watchword.email.outbox import KeptMail
 from watchword.errors import Forbidden, NotFound
 from watchword.pages import schemas
 from watchword.pages.render import PageRoute, page
+from watchword.seat import CoreDep
 
 _NEWEST = 200
 _OURS = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
@@ -56,7 +57,7 @@ async def mailbox(core: CoreDep, request: Request) -> Response:
     """The kept mails, newest first."""
     base = core.settings.base_url
     shown = [(mail, linked(mail.text, base)) for mail in await _kept(core)]
-    return page(core, request, "mailbox.html", mails=shown)
+    return page(core, request, "mailbox.html", {"mails": shown})
 
 
 @_pages.get("/dev/mail/{mail_id}")
@@ -64,7 +65,7 @@ async def one_mail(core: CoreDep, request: Request, mail_id: str) -> Response:
     """One mail: its text, and its HTML in a frame."""
     mail = await _find(core, mail_id)
     text = linked(mail.text, core.settings.base_url)
-    return page(core, request, "mail.html", frames=True, mail=mail, text=text)
+    return page(core, request, "mail.html", {"mail": mail, "text": text}, frames=True)
 
 
 @_pages.get("/dev/mail/{mail_id}/html")
@@ -107,7 +108,8 @@ def linked(text: str, base_url: str) -> Markup:
     A name in a mail is a stranger's to choose, so no other address becomes a link; nor does one
     that merely begins like ours, as in http://localhost:8000@evil.example.
     """
-    address = re.compile(rf"{re.escape(base_url)}(?:[/?#][^\s<>\"']*)?(?=[\s<>\"'.,;)]|$)")
+    path = r"[/?#](?:[^\s<>\"']*[^\s<>\"'.,;:!?)])?"
+    address = re.compile(rf"{re.escape(base_url)}(?:{path}|(?=[\s<>\"']|$))")
     parts: list[Markup] = []
     end = 0
     for found in address.finditer(text):

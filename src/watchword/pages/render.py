@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 
-from watchword.core import Core, get_core
+from watchword.core import Core
 from watchword.errors import BadRequest, InvalidOneTimeToken, PayloadTooLarge, WatchwordError
+from watchword.seat import get_core
 from watchword.trace import current_trace
 
 _HERE = Path(__file__).parent
@@ -44,18 +45,15 @@ def page(
     core: Core,
     request: Request,
     template: str,
+    words: Mapping[str, object],
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     frames: bool = False,
-    **words: object,
 ) -> Response:
     """A template of ours, filled with ``words``. ``frames`` lets it frame another of our pages."""
     html = _templates.get_template(template).render(
-        app_name=core.settings.app_name,
-        top=_top(request),
-        style_version=_STYLE_VERSION,
-        **words,
+        words, app_name=core.settings.app_name, top=_top(request), style_version=_STYLE_VERSION
     )
     out = {
         "Content-Security-Policy": f"{_CSP}; frame-src 'self'" if frames else _CSP,
@@ -74,8 +72,8 @@ def page(
 def docs_link(request: Request) -> str:
     """Where the API's documentation is, from this page: at the root of the app that we are in."""
     scope = request.scope
-    root = scope.get("root_path", "")
-    mounted_at = root.removeprefix(scope.get("app_root_path", root))
+    root: str = scope.get("root_path", "")
+    mounted_at: str = root.removeprefix(scope.get("app_root_path", root))
     return _top(request) + "../" * mounted_at.count("/") + "docs"
 
 
@@ -105,17 +103,13 @@ def _refused(core: Core, request: Request, error: WatchwordError) -> Response:
     if isinstance(error, InvalidOneTimeToken):
         # The same for unknown, used and expired: a guesser learns nothing from it.
         purpose = request.url.path.rpartition("/")[2]
-        return page(core, request, "dead_link.html", status=error.status, purpose=purpose)
-    return page(
-        core,
-        request,
-        "refused.html",
-        status=error.status,
-        headers=error.headers,
-        title=error.title,
-        sentence=error.sentence,
-        request_id=current_trace().request_id,
-    )
+        return page(core, request, "dead_link.html", {"purpose": purpose}, status=error.status)
+    words = {
+        "title": error.title,
+        "sentence": error.sentence,
+        "request_id": current_trace().request_id,
+    }
+    return page(core, request, "refused.html", words, status=error.status, headers=error.headers)
 
 
 def _top(request: Request) -> str:

@@ -8,14 +8,14 @@ ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from watchword.accounts import verification
-from watchword.core import Core, CoreDep
+from watchword.core import Core
 from watchword.errors import (
     BadRequest,
     EmailTaken,
@@ -30,6 +30,7 @@ from watchword.errors import (
 from watchword.pages.mailbox import router as mailbox_router
 from watchword.pages.render import STYLE, PageRoute, docs_link, page
 from watchword.passwords import registration, reset
+from watchword.seat import CoreDep
 from watchword.secret import Secret
 from watchword.tokens import onetime
 from watchword.tokens.onetime import Purpose
@@ -87,13 +88,16 @@ async def verify(core: CoreDep, request: Request) -> Response:
         account = await verification.confirm(core, token)
     except (TooManyRequests, ServiceUnavailable) as error:
         return _verify_form(core, request, token, error)
-    return page(core, request, "verified.html", account=account)
+    except EmailTaken as error:
+        sentence = "Meanwhile another account has taken this address. Choose a different one."
+        raise EmailTaken(sentence) from error
+    return page(core, request, "verified.html", {"account": account})
 
 
 def _verify_form(
     core: Core, request: Request, token: Secret, error: WatchwordError | None = None
 ) -> Response:
-    return _form(core, request, "verify.html", token, error)
+    return _form(core, request, "verify.html", {}, token, error)
 
 
 # --- reset a password ------------------------------------------------------------------------
@@ -103,8 +107,7 @@ def _verify_form(
 async def ask_new_password(core: CoreDep, request: Request) -> Response:
     """The form with the new password. A dead link says so before one has been thought up."""
     token = _token(request.query_params.multi_items())
-    async with core.database.read() as unit:
-        await onetime.peek(unit, Purpose.RESET_PASSWORD, token)
+    await _living(core, Purpose.RESET_PASSWORD, token)
     return _reset_form(core, request, token)
 
 
@@ -117,13 +120,13 @@ async def reset_password(core: CoreDep, request: Request) -> Response:
         await reset.confirm(core, token, Secret(_field(sent, "new_password")))
     except _ON_THE_FORM as error:
         return _reset_form(core, request, token, error)
-    return page(core, request, "reset_done.html")
+    return page(core, request, "reset_done.html", {})
 
 
 def _reset_form(
     core: Core, request: Request, token: Secret, error: WatchwordError | None = None
 ) -> Response:
-    return _form(core, request, "reset.html", token, error, settings=core.settings)
+    return _form(core, request, "reset.html", {"settings": core.settings}, token, error)
 
 
 # --- set up the first administrator ----------------------------------------------------------
@@ -135,8 +138,7 @@ _PARTICULARS = ("username", "email", "full_name")
 async def ask_first_admin(core: CoreDep, request: Request) -> Response:
     """The form that makes the first administrator."""
     token = _token(request.query_params.multi_items())
-    async with core.database.read() as unit:
-        await onetime.peek(unit, Purpose.FIRST_ADMIN, token)
+    await _living(core, Purpose.FIRST_ADMIN, token)
     return _setup_form(core, request, token, dict.fromkeys(_PARTICULARS, ""))
 
 
@@ -151,15 +153,16 @@ async def make_first_admin(core: CoreDep, request: Request) -> Response:
         password = Secret(_field(sent, "password"))
         account = await registration.create_first_admin(core, token, new, password)
     except _ON_THE_FORM as error:
+        if isinstance(error, InvalidInput):
+            # Names are checked before the link is: who corrects them must not do so for nothing.
+            await _living(core, Purpose.FIRST_ADMIN, token)
         return _setup_form(core, request, token, typed, error)
-    return page(
-        core,
-        request,
-        "setup_done.html",
-        account=account,
-        docs=docs_link(request),
-        sign_in=f"{core.settings.api_v1_prefix}/auth/login",
-    )
+    words = {
+        "account": account,
+        "docs": docs_link(request),
+        "sign_in": f"{request.scope.get('root_path', '')}{core.settings.api_v1_prefix}/auth/login",
+    }
+    return page(core, request, "setup_done.html", words)
 
 
 def _setup_form(
@@ -170,19 +173,25 @@ def _setup_form(
     error: WatchwordError | None = None,
 ) -> Response:
     # Never the password: it would stay in the browser's memory of the page.
-    return _form(core, request, "setup.html", token, error, typed=typed, settings=core.settings)
+    words = {"typed": typed, "settings": core.settings}
+    return _form(core, request, "setup.html", words, token, error)
 
 
 # --- forms, sent and shown again -------------------------------------------------------------
+
+
+async def _living(core: Core, purpose: Purpose, token: Secret) -> None:
+    async with core.database.read() as unit:
+        await onetime.peek(unit, purpose, token)
 
 
 def _form(
     core: Core,
     request: Request,
     template: str,
+    words: Mapping[str, object],
     token: Secret,
     error: WatchwordError | None,
-    **words: object,
 ) -> Response:
     wrong = {} if error is None else _by_field(error)
     alert = None
@@ -192,12 +201,9 @@ def _form(
         core,
         request,
         template,
+        {**words, "token": token.reveal(), "wrong": wrong, "alert": alert},
         status=200 if error is None else error.status,
         headers=None if error is None else error.headers,
-        token=token.reveal(),
-        wrong=wrong,
-        alert=alert,
-        **words,
     )
 
 
