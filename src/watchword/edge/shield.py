@@ -35,10 +35,8 @@ class Shield:
         world: World,
         proxies: TrustedProxies,
         metrics: Metrics,
-        max_body_bytes: int,
     ) -> None:
         self.app = app
-        self._max_body_bytes = max_body_bytes
         self._world = world
         self._proxies = proxies
         self._metrics = metrics
@@ -64,11 +62,7 @@ class Shield:
             await send(message)
 
         try:
-            if _announced_length(scope) > self._max_body_bytes:
-                # Before a byte is read; a body that hides its length is counted as it comes in.
-                await refuse(PayloadTooLarge())(scope, receive, send_with_headers)
-            else:
-                await self.app(scope, receive, send_with_headers)
+            await self.app(scope, receive, send_with_headers)
         except Exception:
             # The answer (500) has been sent by the app's handler; here it is only told to the
             # operator, and not passed on to a host whose middleware might show it.
@@ -116,8 +110,27 @@ class Shield:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class AnnouncedLimit:
+    """Refuses a body that says it is too large, before a byte of it is read.
+
+    Inside CORS, so that a page can read why; one that hides its length is counted as it comes in.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and _announced_length(scope) > self._max_body_bytes:
+            await refuse(PayloadTooLarge())(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 def _announced_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value) if value.isdigit() else 0
+            # Python reads no number of thousands of digits; one of twenty is too large already.
+            return int(value[:20]) if value.isdigit() else 0
     return 0

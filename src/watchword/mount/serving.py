@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watchword.core import Core
 from watchword.edge.client import TrustedProxies
-from watchword.edge.shield import Shield
+from watchword.edge.shield import AnnouncedLimit, Shield
 from watchword.seat import Seat
 from watchword.settings.schema import Settings
 
@@ -18,7 +18,7 @@ class Served:
 
     def __init__(self, api: FastAPI, seat: Seat, settings: Settings) -> None:
         self._seat = seat
-        app: ASGIApp = api
+        app: ASGIApp = AnnouncedLimit(api, settings.max_body_bytes)
         if settings.allowed_origins:
             app = CORSMiddleware(
                 app,
@@ -40,7 +40,6 @@ class Served:
                 world=core.world,
                 proxies=TrustedProxies.of(core.settings.trusted_proxies),
                 metrics=core.metrics,
-                max_body_bytes=core.settings.max_body_bytes,
             )
             self._around = (core, shield)
         await self._around[1](scope, receive, send)
