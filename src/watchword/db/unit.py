@@ -121,15 +121,26 @@ class unavailable:  # noqa: N801 - reads as a statement: ``with unavailable():``
                 retry_after=1,
                 detail=f"{type(error).__name__}: {error.orig}",
             ) from error
-        if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
+        if isinstance(error, DBAPIError) and (
+            isinstance(error, OperationalError | InterfaceError)
+            or error.connection_invalidated
+            or _sqlstate(error).startswith(_NOT_THERE)
         ):
+            raise DatabaseUnavailable(detail=str(error.orig)) from error
+        if isinstance(error, PoolTimeoutError | OSError):
             raise DatabaseUnavailable(detail=f"{type(error).__name__}: {error}") from error
 
 
 # Deadlock, serialization failure, lock not available: the loser of a race, who may try again.
 _CLASHES = frozenset({"40P01", "40001", "55P03"})
 
+# Connection, authorization, no such database, resources (too many connections), shutting down.
+_NOT_THERE = ("08", "28", "3D", "53", "57P")
+
 
 def _clashed(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _CLASHES
+    return _sqlstate(error) in _CLASHES
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
