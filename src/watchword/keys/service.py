@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from watchword.audit import service as audit
+from watchword.audit.events import Event
 from watchword.db.unit import Database, ReadUnit, Unit
 from watchword.errors import Conflict, NotFound
 from watchword.keys import _queries as queries
@@ -101,6 +103,7 @@ async def rotate(
         if not await queries.change(unit, coming.kid, "next", signs):
             raise Conflict("Another process rotates the keys at this moment")
         await _insert(unit, sealer, settings.algorithm, "next", fresh)
+        await audit.record(unit, Event.KEY_ROTATED, kid=coming.kid, was=active.kid, at_once=at_once)
     return SigningKey(coming.kid, coming.algorithm, "active", coming.created_at, unit.now, None)
 
 
@@ -114,11 +117,15 @@ async def retire(unit: Unit, kid: str) -> None:
     if row.status != "retiring":
         raise Conflict(f"This key is {row.status}: `watchword keys rotate` first, then retire it")
     await queries.change(unit, kid, "retiring", {"status": "retired", "sealed_private": None})
+    await audit.record(unit, Event.KEY_RETIRED, kid=kid, due=False)
 
 
 async def retire_due(unit: Unit) -> Sequence[str]:
     """Retire the keys whose last token has expired; gives their ids."""
-    return await queries.retire_due(unit, unit.now)
+    retired = await queries.retire_due(unit, unit.now)
+    for kid in retired:
+        await audit.record(unit, Event.KEY_RETIRED, kid=kid, due=True)
+    return retired
 
 
 async def list_keys(unit: ReadUnit) -> list[SigningKey]:
