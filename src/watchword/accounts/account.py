@@ -39,7 +39,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is made of, already checked by ``names``."""
+    """What an account is made of, already checked by ``names``.
+
+    ``created_at`` is for one that began elsewhere and is imported; otherwise it is now.
+    """
 
     username: str
     email: str
@@ -47,3 +50,4 @@ class NewAccount:
     role: UserRole = UserRole.USER
     is_active: bool = True
     is_verified: bool = False
+    created_at: datetime | None = None

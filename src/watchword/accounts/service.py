@@ -29,7 +29,7 @@ async def create(unit: Unit, new: NewAccount) -> Account:
         "is_active": new.is_active,
         "is_verified": new.is_verified,
         "epoch": 1,
-        "created_at": unit.now,
+        "created_at": new.created_at or unit.now,
         "updated_at": unit.now,
     }
     account = await queries.insert_unless_taken(unit, values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select, update
 
 from watchword.db.unit import ReadUnit, Unit
@@ -12,6 +14,14 @@ async def hash_of(unit: ReadUnit, user_id: int) -> str | None:
     """The user's hash, if there is one."""
     statement = select(passwords.c.hash).where(passwords.c.user_id == user_id)
     return (await unit.execute(statement)).scalar_one_or_none()
+
+
+async def hashes_of(unit: ReadUnit, user_ids: Sequence[int]) -> dict[int, str]:
+    """The hashes of those of these users that have one."""
+    statement = select(passwords.c.user_id, passwords.c.hash).where(
+        passwords.c.user_id.in_(user_ids)
+    )
+    return {row.user_id: row.hash for row in (await unit.execute(statement)).all()}
 
 
 async def put(unit: Unit, user_id: int, new_hash: str) -> None:
