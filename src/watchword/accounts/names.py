@@ -6,6 +6,7 @@ name), invisible characters, another case or width. UTS 39, sections 4 and 5, is
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
@@ -20,6 +21,8 @@ FULL_NAME_MAX = 200
 # Scripts that are written together in one word: Japanese, Korean, Chinese, each with Latin.
 _TOGETHER = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "KATAKANA-HIRAGANA"})
 _MARKS = frozenset("_.-+'")
+# Lone surrogates, which UTF-8 has none of, and NUL, which PostgreSQL's text has not.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def fold(text: str) -> str:
@@ -85,8 +88,8 @@ def check_text(text: str, *, where: str) -> None:
 
 
 def login_key(name: str) -> str:
-    """The key to look a sign-in name up by; lone surrogates match nothing."""
-    return fold(name.encode("utf-8", "replace").decode("utf-8"))
+    """The key to look a sign-in name up by; one that no database takes matches nothing."""
+    return fold(_UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", name))
 
 
 def _script(character: str) -> str:
