@@ -12,6 +12,7 @@ from watchword.accounts.guards import AdminUser, CurrentUser
 from watchword.accounts.schemas import User, UserId
 from watchword.admin import service
 from watchword.admin.schemas import UserCounts, UserUpdate
+from watchword.edge.body import JsonRoute
 from watchword.edge.wire import describes
 from watchword.errors import (
     EmailTaken,
@@ -30,7 +31,7 @@ from watchword.passwords.schemas import Registration
 from watchword.seat import CoreDep
 from watchword.secret import Secret
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = APIRouter(prefix="/users", tags=["users"], route_class=JsonRoute)
 
 _ADMIN = (InvalidAccessToken, InactiveUser, RoleRequired)
 

@@ -11,6 +11,7 @@ from watchword.accounts.account import Account
 from watchword.accounts.guards import CurrentPrincipal, CurrentUser
 from watchword.accounts.names import check_email
 from watchword.accounts.schemas import Message, User
+from watchword.edge.body import JsonRoute
 from watchword.edge.wire import describes
 from watchword.errors import (
     EmailTaken,
@@ -27,7 +28,7 @@ from watchword.passwords import registration, reset, schemas, service
 from watchword.seat import CoreDep
 from watchword.secret import Secret
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=JsonRoute)
 
 
 @router.post(

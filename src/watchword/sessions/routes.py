@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 
 from watchword.accounts.guards import CurrentPrincipal
 from watchword.accounts.schemas import Message
+from watchword.edge.body import JsonRoute
 from watchword.edge.wire import describes
 from watchword.errors import (
     InactiveUser,
@@ -22,7 +23,7 @@ from watchword.secret import Secret
 from watchword.sessions import refresh as refreshing
 from watchword.sessions import schemas, service
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=JsonRoute)
 
 _TOKEN_ONLY = describes(InvalidAccessToken)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from watchword.edge.body import JsonRoute
 from watchword.edge.wire import describes
 from watchword.errors import InactiveUser, InvalidCredentials, TooBusy, TooManyRequests
 from watchword.seat import CoreDep
@@ -15,7 +16,7 @@ from watchword.sessions import schemas
 from watchword.sessions.service import TokenPair
 from watchword.signin import service
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=JsonRoute)
 
 _REFUSALS = describes(InvalidCredentials, InactiveUser, TooManyRequests, TooBusy)
 
