@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -155,8 +156,11 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         raise error
     found = error.errors()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if any(e["loc"] == ("body",) for e in found) and _wants_json(request) and "json" not in kind:
-        return refuse(errors.UnsupportedMediaType())
+    if _wants_json(request):
+        if any(e["loc"] == ("body",) for e in found) and not _JSON.fullmatch(kind):
+            return refuse(errors.UnsupportedMediaType())
+    elif kind not in _FORMS:
+        return refuse(errors.UnsupportedMediaType(f"Send the body as {_FORMS[0]}"))
     wrong = [{"where": _where(e), "what": _what(e)} for e in found]
     sentence = "; ".join(f"{w['where']}: {w['what']}" for w in wrong[:5])
     invalid = errors.InvalidInput
@@ -168,6 +172,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_failure(_request: Request, _error: Exception) -> Response:
     failure = WatchwordError
     return problem(status=500, code=failure.code, title=failure.title, sentence=failure.default)
+
+
+_JSON = re.compile(r"application/(?:[^/]+\+)?json")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def _wants_json(request: Request) -> bool:
