@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from watchword.accounts.account import UserRole
 from watchword.accounts.names import EMAIL_MAX, FULL_NAME_MAX, USERNAME_MAX, USERNAME_MIN
@@ -26,8 +26,9 @@ class UserUpdate(BaseModel):
     email: Annotated[str, Field(max_length=EMAIL_MAX, json_schema_extra={"format": "email"})] = ""
     full_name: Annotated[str | None, Field(max_length=FULL_NAME_MAX)] = None
     role: UserRole = UserRole.USER
-    is_active: bool = True
-    is_verified: bool = False
+    # Strict: "off" and 1 are no booleans, and who sends them may mean something else.
+    is_active: StrictBool = True
+    is_verified: StrictBool = False
 
     @model_validator(mode="before")
     @classmethod
