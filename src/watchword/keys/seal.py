@@ -53,7 +53,7 @@ class Sealer:
             for cipher in self._for(label):
                 try:
                     return cipher.decrypt(nonce, body, bound_to)
-                except InvalidTag:
+                except (InvalidTag, ValueError):  # ValueError: cut short, with no whole nonce
                     continue
         raise ConfigurationError(
             "What the database keeps sealed was sealed with another SECRET_KEY. Set SECRET_KEY "
