@@ -5,9 +5,9 @@ that a resource server that is not the identity service can install just this. T
 verifies with the same class: one verifier to attack and to measure.
 """
 
-from watchword.verify.errors import InvalidToken
+from watchword.verify.errors import InvalidToken, UnknownKey
 from watchword.verify.keys import KeySet, VerificationKey
 from watchword.verify.token import AccessToken
 from watchword.verify.verifier import Verifier
 
-__all__ = ["AccessToken", "InvalidToken", "KeySet", "VerificationKey", "Verifier"]
+__all__ = ["AccessToken", "InvalidToken", "KeySet", "UnknownKey", "VerificationKey", "Verifier"]

@@ -9,3 +9,7 @@ class InvalidToken(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class UnknownKey(InvalidToken):
+    """No key of ours has this ``kid``: a new one perhaps, so that the keys are worth a look."""

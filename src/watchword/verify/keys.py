@@ -47,6 +47,10 @@ class VerificationKey:
     key: Jwk
     registry: OneAlgorithm
 
+    def verify(self, signed: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's over ``signed``, by its one algorithm."""
+        return self.registry.algorithms[self.algorithm].verify(signed, signature, self.key)
+
     @classmethod
     def from_jwk(cls, jwk: dict[str, Any]) -> VerificationKey:
         """A key from its JWK (RFC 7517). Raises ValueError where ``kid`` or ``alg`` won't do."""

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.util import json_b64decode, urlsafe_b64decode
 
-from watchword.verify.errors import InvalidToken
-from watchword.verify.keys import KeySet
+from watchword.verify.errors import InvalidToken, UnknownKey
+from watchword.verify.keys import KeySet, VerificationKey
 from watchword.verify.token import AccessToken
 
 # Ours are some 700 bytes. A longer one is refused before anything is parsed.
@@ -19,6 +19,9 @@ MAX_TOKEN_BYTES = 4096
 # NumericDates that datetime can hold: an odd ``exp`` must be refused, not overflow later.
 _MAX_DATE = 253_402_300_799
 
+# Tokens of one key share a few spellings of their header; more than this is nobody's.
+_MOST_HEADERS = 64
+
 
 class Verifier:
     """Checks access tokens of one issuer for one audience (RFC 9068, section 4).
@@ -26,6 +29,9 @@ class Verifier:
     ``keys`` gives the present key set, ``now`` the time in seconds since the epoch, and
     ``is_revoked`` says whether a token that is otherwise good has been revoked; all three are
     memory look-ups. ``leeway`` (seconds) is how far the issuer's clock may be ahead or behind.
+
+    A token that has been verified is remembered (``cache_size`` of them): its signature is not
+    checked again, its expiry and revocation are, on every call.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class Verifier:
         now: Callable[[], float],
         is_revoked: Callable[[AccessToken], bool],
         leeway: float = 0,
+        cache_size: int = 10_000,
     ) -> None:
         self._issuer = issuer
         self._audience = audience
@@ -44,13 +51,24 @@ class Verifier:
         self._now = now
         self._is_revoked = is_revoked
         self._leeway = leeway
+        self._cache_size = cache_size
+        self._known_keys = keys()
+        self._tokens: dict[str, AccessToken] = {}
+        self._headers: dict[str, VerificationKey] = {}
 
     def verify(self, token: str) -> AccessToken:
         """The token's claims. Raises InvalidToken when anything at all is wrong with it."""
-        claims = self._signed_claims(token)
-        access = self._read(claims)
+        keys = self._keys()
+        if keys is not self._known_keys:
+            # Other keys: what a retired one has signed must not live on in the memory of it.
+            self._known_keys, self._tokens, self._headers = keys, {}, {}
+        access = self._tokens.get(token)
+        if access is None:
+            access = self._check(token)
+            self._remember(token, access)
         now = self._now()
         if now >= access.expires_at + self._leeway:
+            self._tokens.pop(token, None)
             raise InvalidToken("expired")
         if access.issued_at > now + self._leeway + 60:
             raise InvalidToken("issued in the future")
@@ -58,27 +76,48 @@ class Verifier:
             raise InvalidToken("revoked")
         return access
 
-    def _signed_claims(self, token: str) -> dict[str, Any]:
+    def _remember(self, token: str, access: AccessToken) -> None:
+        if len(self._tokens) >= self._cache_size:
+            # dicts keep their order: the one that came first goes first.
+            self._tokens.pop(next(iter(self._tokens)), None)
+        self._tokens[token] = access
+
+    def _check(self, token: str) -> AccessToken:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("too long")
+        header, _, rest = token.partition(".")
+        payload, _, signature = rest.partition(".")
         try:
-            signed = jws.extract_compact(token.encode("ascii"))
-            header = signed.headers()
-            key = self._keys().get(str(header.get("kid")))
-            if key is None:
-                raise InvalidToken("no such key")
-            # RFC 9068, section 4: only at+jwt, so that no other kind of token of ours (ID token,
-            # logout token) passes for an access token.
-            if header.get("typ") != "at+jwt":
-                raise InvalidToken("not an access token")
-            if not jws.validate_compact(signed, key.key, registry=key.registry):
+            key = self._headers.get(header) or self._key_named_by(header)
+            signed = f"{header}.{payload}".encode("ascii")
+            if not key.verify(signed, urlsafe_b64decode(signature.encode("ascii"))):
                 raise InvalidToken("bad signature")
-            claims = json.loads(signed.payload)
+            claims = json.loads(urlsafe_b64decode(payload.encode("ascii")))
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise InvalidToken(f"malformed: {type(error).__name__}") from error
         if not isinstance(claims, dict):
             raise InvalidToken("claims are no object")
-        return claims
+        # Kept only now: a header that nobody has signed must not fill the memory.
+        if len(self._headers) < _MOST_HEADERS:
+            self._headers[header] = key
+        return self._read(claims)
+
+    def _key_named_by(self, segment: str) -> VerificationKey:
+        header = json_b64decode(segment.encode("ascii"))
+        if not isinstance(header, dict):
+            raise InvalidToken("the header is no object")
+        kid = header.get("kid")
+        key = self._known_keys.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise UnknownKey("no such key")
+        # RFC 9068, section 4: only at+jwt, so that no other kind of token of ours (ID token,
+        # logout token) passes for an access token.
+        if header.get("typ") != "at+jwt":
+            raise InvalidToken("not an access token")
+        if header.get("alg") != key.algorithm:
+            raise InvalidToken("another algorithm than the key's")
+        key.registry.check_header(header)
+        return key
 
     def _read(self, claims: dict[str, Any]) -> AccessToken:
         if claims.get("iss") != self._issuer:
