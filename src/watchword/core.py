@@ -11,8 +11,7 @@ from watchword.keys.keyring import Keyring
 from watchword.keys.seal import Sealer
 from watchword.limits.service import Limits
 from watchword.metrics import Metrics
-from watchword.revocations.service import Feed
-from watchword.revocations.view import RevocationView
+from watchword.revocations.feed import Feed
 from watchword.settings.schema import Settings
 from watchword.tokens.refresh import RefreshTokens
 from watchword.verify.verifier import Verifier
@@ -29,7 +28,6 @@ class Core:
     sealer: Sealer
     keyring: Keyring
     verifier: Verifier
-    revocations: RevocationView
     feed: Feed
     refresh_tokens: RefreshTokens
     hasher: HashPool

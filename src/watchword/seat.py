@@ -59,9 +59,14 @@ def seat_app(app: Starlette, seat: Seat) -> None:
     _seats[app] = seat
 
 
-async def get_core(request: Request) -> Core:
-    """The Core of the Watchword that serves this request (a FastAPI dependency)."""
+def core_of(request: Request) -> Core:
+    """The Core of the Watchword that serves this request."""
     return seat_of(request.app).occupied()
+
+
+async def get_core(request: Request) -> Core:
+    """The same, as a FastAPI dependency."""
+    return core_of(request)
 
 
 CoreDep = Annotated[Core, Depends(get_core)]

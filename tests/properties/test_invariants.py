@@ -26,10 +26,10 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.limits.service import Action, Charge, Limits
-from watchword.revocations.view import Kind, Revocation, RevocationView
 from watchword.settings.schema import Settings
 from watchword.testing import Running
 from watchword.verify import AccessToken
+from watchword.verify.revocations import Kind, Revocation, RevocationView
 from watchword.world import milliseconds_of, uuid7
 
 # --- names --------------------------------------------------------------------------------------
@@ -152,7 +152,6 @@ SESSIONS = [uuid7(1000 * begun, bytes([begun] * 10)) for begun in range(1, 5)]
 revocations = st.one_of(
     st.builds(
         Revocation,
-        st.uuids(),
         st.just(Kind.SESSION),
         st.sampled_from([str(sid) for sid in SESSIONS]),
         st.just(0),
@@ -160,7 +159,6 @@ revocations = st.one_of(
     ),
     st.builds(
         Revocation,
-        st.uuids(),
         st.just(Kind.USER),
         st.sampled_from(["1", "2"]),
         st.integers(1, 4),
@@ -168,7 +166,6 @@ revocations = st.one_of(
     ),
     st.builds(
         Revocation,
-        st.uuids(),
         st.just(Kind.EVERYONE),
         st.just(""),
         st.integers(0, 5000),
@@ -283,7 +280,7 @@ def test_a_session_started_a_moment_after_everyone_was_signed_out_goes_on() -> N
     bound = int(world.timestamp() * 1000)
     view = RevocationView()
     ends = (world.now() + timedelta(hours=1)).timestamp()
-    view.apply(Revocation(world.new_id(), Kind.EVERYONE, "", bound, ends))
+    view.apply(Revocation(Kind.EVERYONE, "", bound, ends))
     before, after = uuid7(bound, bytes(10)), uuid7(bound + 1, bytes(10))
     ended = {str(sid): view.is_revoked(_token_of(sid)) for sid in (before, after)}
     assert ended == {str(before): True, str(after): False}

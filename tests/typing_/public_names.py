@@ -56,13 +56,13 @@ async def depended_on(
     return user.hash  # type: ignore[attr-defined, no-any-return]
 
 
-async def called_by_hand(auth: Watchword, user: Account, caller: AccessToken) -> None:
-    assert_type(await get_current_active_user(user), Account)
-    assert_type(await get_current_verified_user(user), Account)
-    assert_type(await get_current_principal(auth.core, "token"), AccessToken)
-    assert_type(await get_current_user(auth.core, caller), Account)
-    assert_type(await auth.current_user("token"), Account)
-    assert_type(await auth.current_principal("token"), AccessToken)
+async def called_by_hand(auth: Watchword, request: Request) -> None:
+    assert_type(await get_current_active_user(request), Account)
+    assert_type(await get_current_verified_user(request), Account)
+    assert_type(await get_current_principal(request), AccessToken)
+    assert_type(await get_current_user(request), Account)
+    assert_type(await auth.current_user(request), Account)
+    assert_type(await auth.current_principal(request), AccessToken)
     RoleChecker("admin", "user")  # type: ignore[call-arg]
 
 

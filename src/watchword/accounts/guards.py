@@ -2,15 +2,19 @@
 
 The token is checked by arithmetic and memory; ``get_current_user`` then reads the row, once.
 Refusals are HTTPExceptions here, so that any host can show them (RFC 6750, section 3).
+
+Each guard is one flat dependency and a security scheme in one: FastAPI pays for every dependency
+of a route on every request, and a guard made of four would cost more than what it guards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi.security import OAuth2PasswordBearer
+from fastapi import Depends, Request
+from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
+from fastapi.security.base import SecurityBase
 
 from watchword.accounts import service
 from watchword.accounts.account import Account, UserRole
@@ -24,28 +28,29 @@ from watchword.errors import (
     RoleRequired,
     WatchwordError,
 )
-from watchword.seat import CoreDep
+from watchword.seat import core_of
 from watchword.trace import set_user_id
+from watchword.verify.asgi import bearer_of
 from watchword.verify.errors import InvalidToken
 from watchword.verify.token import AccessToken
 
 SCHEME = "Watchword"
 
-_bearer = OAuth2PasswordBearer(
-    tokenUrl="api/v1/auth/login/form",  # put right where the schema is made: mount/openapi.py
-    scheme_name=SCHEME,
-    description="Sign in with a username or an address, and a password.",
-    auto_error=False,
-)
-BearerDep = Annotated[str | None, Depends(_bearer)]
+FindCore = Callable[[Request], Core]
 
 
-def principal_of(core: Core, token: str | None) -> AccessToken:
-    """The claims of a bearer token. Raises NotAuthenticated or InvalidAccessToken."""
+async def principal_of(core: Core, token: str | None) -> AccessToken:
+    """The claims of a bearer token. Raises NotAuthenticated, InvalidAccessToken, and
+    DatabaseUnavailable where it can't be known any more what has been revoked.
+    """
     if token is None:
         raise NotAuthenticated
     try:
         access = core.verifier.verify(token)
+        if core.feed.is_stale():
+            # Never "allowed because I don't know": ask the database, or answer 503.
+            await core.feed.catch_up(core.database)
+            access = core.verifier.verify(token)
     except InvalidToken as error:
         raise InvalidAccessToken(detail=error.reason) from error
     set_user_id(access.user_id)
@@ -63,61 +68,85 @@ async def account_of(core: Core, access: AccessToken) -> Account:
     return account
 
 
-async def get_current_principal(core: CoreDep, token: BearerDep) -> AccessToken:
+def _scheme() -> OAuth2:
+    # The address is put right where the document is made: mount/openapi.py.
+    flow = OAuthFlowPassword(tokenUrl="api/v1/auth/login/form", scopes={})
+    return OAuth2(
+        flows=OAuthFlows(password=flow),
+        description="Sign in with a username or an address, and a password.",
+    )
+
+
+class PrincipalGuard(SecurityBase):
     """The caller's claims, without a read."""
-    try:
-        return principal_of(core, token)
-    except WatchwordError as error:
-        raise Refusal(error) from error
+
+    def __init__(self, find: FindCore = core_of) -> None:
+        self.model = _scheme()
+        self.scheme_name = SCHEME
+        self._find = find
+
+    async def __call__(self, request: Request) -> AccessToken:
+        """The claims; else 401, or 503 where nobody can know whether they still hold."""
+        try:
+            return await principal_of(self._find(request), bearer_of(request.scope))
+        except WatchwordError as error:
+            raise Refusal(error) from error
 
 
-CurrentPrincipal = Annotated[AccessToken, Depends(get_current_principal)]
+class UserGuard(SecurityBase):
+    """The caller's account, read once, active, and where asked verified and of certain roles."""
+
+    def __init__(
+        self,
+        find: FindCore = core_of,
+        *,
+        verified: bool = False,
+        roles: frozenset[UserRole] | None = None,
+    ) -> None:
+        self.model = _scheme()
+        self.scheme_name = SCHEME
+        self._find = find
+        self._verified = verified
+        self._roles = roles
+
+    async def __call__(self, request: Request) -> Account:
+        """The account; else 401, or 403 with the reason."""
+        core = self._find(request)
+        try:
+            access = await principal_of(core, bearer_of(request.scope))
+            account = await account_of(core, access)
+            self._check(account)
+        except WatchwordError as error:
+            raise Refusal(error) from error
+        return account
+
+    def _check(self, account: Account) -> None:
+        if self._verified and not account.is_verified:
+            raise EmailNotVerified
+        if self._roles is not None and account.role not in self._roles:
+            names = " or ".join(sorted(role.value for role in self._roles))
+            raise RoleRequired(f"Not enough permissions: this needs the role {names}")
 
 
-async def get_current_user(core: CoreDep, access: CurrentPrincipal) -> Account:
-    """The caller's account, read once; refuses a deactivated one with 403 ``Inactive user``."""
-    try:
-        return await account_of(core, access)
-    except WatchwordError as error:
-        raise Refusal(error) from error
-
-
-CurrentUser = Annotated[Account, Depends(get_current_user)]
-
-
-async def get_current_active_user(user: CurrentUser) -> Account:
-    """The same as ``get_current_user``, under the name that the tutorial's readers know."""
-    return user
-
-
-async def get_current_verified_user(user: CurrentUser) -> Account:
-    """The caller, whose address is verified; else 403 ``Email not verified``."""
-    if not user.is_verified:
-        raise Refusal(EmailNotVerified())
-    return user
-
-
-VerifiedUser = Annotated[Account, Depends(get_current_verified_user)]
-
-
-class RoleChecker:
+class RoleChecker(UserGuard):
     """A dependency that lets in the roles it is made with: ``Depends(RoleChecker(["admin"]))``.
 
     Others get 403, and read which roles would do. Raises ValueError for a role there is not.
     """
 
     def __init__(self, allowed_roles: Sequence[UserRole | str]) -> None:
-        self._allowed = frozenset(UserRole(role) for role in allowed_roles)
-
-    async def __call__(self, user: CurrentUser) -> Account:
-        """The caller, if the role will do."""
-        if user.role not in self._allowed:
-            names = " or ".join(sorted(role.value for role in self._allowed))
-            raise Refusal(RoleRequired(f"Not enough permissions: this needs the role {names}"))
-        return user
+        super().__init__(roles=frozenset(UserRole(role) for role in allowed_roles))
 
 
+get_current_principal = PrincipalGuard()
+get_current_user = UserGuard()
+# The same, under the name that the tutorial's readers know: a deactivated user is refused anyway.
+get_current_active_user = get_current_user
+get_current_verified_user = UserGuard(verified=True)
 require_admin = RoleChecker([UserRole.ADMIN])
 require_user = RoleChecker([UserRole.USER, UserRole.ADMIN])
 
+CurrentPrincipal = Annotated[AccessToken, Depends(get_current_principal)]
+CurrentUser = Annotated[Account, Depends(get_current_user)]
+VerifiedUser = Annotated[Account, Depends(get_current_verified_user)]
 AdminUser = Annotated[Account, Depends(require_admin)]

@@ -9,9 +9,13 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from watchword.errors import ConfigurationError
 from watchword.settings.schema import Settings
+
+# Seconds that a transaction may idle between two of its statements.
+IDLE_TRANSACTION_SECONDS = 30
 
 # What libpq knows and asyncpg does not: hosts append these to the URLs that they hand out.
 _LIBPQ_ONLY = ("channel_binding", "gssencmode", "options", "target_session_attrs")
@@ -64,7 +68,20 @@ def make_engine(settings: Settings) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
         return engine
-    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": 10}, **options)
+    engine = create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": 10}, **options)
+    event.listen(engine.sync_engine, "connect", _on_postgres_connect)
+    return engine
+
+
+def lone_engine(settings: Settings) -> AsyncEngine:
+    """An engine for one connection that is held for long, outside of the pool and transactions."""
+    return create_async_engine(
+        database_url(settings),
+        hide_parameters=True,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": 10},
+    )
 
 
 def _make_private_folder(folder: Path) -> None:
@@ -84,6 +101,15 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _on_postgres_connect(connection: Any, _record: Any) -> None:
+    # A process that is stopped in mid-transaction holds its locks, and its rows back, no longer
+    # than this; readers of the revocations rely on it (revocations/cursor.py).
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

@@ -31,8 +31,10 @@ class Keyring:
         self._in_use = in_use
 
     def replace(self, in_use: KeysInUse) -> None:
-        """Use other keys from now on."""
-        self._in_use = in_use
+        """Use other keys from now on, if they are others: verified tokens are remembered by set."""
+        known = self._in_use
+        if in_use.signing.kid != known.signing.kid or in_use.accepted.kids != known.accepted.kids:
+            self._in_use = in_use
 
     @property
     def signing_kid(self) -> str:

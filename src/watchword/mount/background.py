@@ -16,12 +16,14 @@ from watchword.db.unit import Unit
 from watchword.email import outbox, sender
 from watchword.keys import service as keys
 from watchword.revocations import service as revocations
+from watchword.revocations.listen import listen
 from watchword.sessions import service as sessions
 from watchword.tokens import onetime
 
 _log = logging.getLogger("watchword.background")
 _HOUSEKEEPING_SECONDS = 60.0
 _BATCH = 500
+_RECONNECT_SECONDS = 0.5
 # That a mail was sent, and to whom, is of use when somebody says that it never came.
 _MAIL_KEPT = timedelta(days=7)
 
@@ -33,6 +35,7 @@ async def background(core: Core) -> AsyncIterator[None]:
         ("revocations", core.settings.revocation_poll_seconds, lambda: read_feed(core)),
         ("keys", keys.KEYS_RELOAD_SECONDS, lambda: reload_keys(core)),
         ("housekeeping", _HOUSEKEEPING_SECONDS, lambda: keep_house(core)),
+        ("listener", _RECONNECT_SECONDS, lambda: hear(core)),
     ]
     tasks = [asyncio.create_task(_repeat(core, *each), name=each[0]) for each in rounds]
     tasks.append(asyncio.create_task(sender.run(core.mailer, core.database), name="mail"))
@@ -47,7 +50,12 @@ async def background(core: Core) -> AsyncIterator[None]:
 async def read_feed(core: Core) -> None:
     """Learn what other processes have revoked."""
     await core.feed.catch_up(core.database)
-    core.metrics.revocations.set(len(core.revocations))
+    core.metrics.revocations.set(len(core.feed.view))
+
+
+async def hear(core: Core) -> None:
+    """Hear of revocations as they happen, for as long as the connection lasts."""
+    await listen(core.database, core.feed, core.settings, core.world)
 
 
 async def reload_keys(core: Core) -> None:

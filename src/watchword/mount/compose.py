@@ -19,10 +19,10 @@ from watchword.keys.seal import Sealer
 from watchword.limits.service import Limits
 from watchword.metrics import Metrics
 from watchword.migrations import apply
-from watchword.revocations.service import Feed
-from watchword.revocations.view import Revocation, RevocationView
+from watchword.revocations.feed import Feed
 from watchword.settings.schema import Settings
 from watchword.tokens.refresh import RefreshTokens
+from watchword.verify.revocations import Revocation, RevocationView
 from watchword.verify.verifier import Verifier
 from watchword.world import World
 
@@ -39,11 +39,12 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
     mailer = Mailer(settings, sealer, Templates(mail_templates))
     metrics = Metrics()
     view = RevocationView()
+    feed = Feed(view, world, settings.revocation_max_staleness_seconds)
 
     def deliver(news: object) -> None:
         match news:
             case Revocation():
-                view.apply(news)
+                feed.apply(news)
             case MailQueued():
                 mailer.wake()
             case Recorded():
@@ -58,7 +59,6 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
         else:
             await apply.require_current(database.engine)
         keyring = Keyring(await keys.load(database, sealer, settings))
-        feed = Feed(view)
         await feed.catch_up(database)
     except BaseException:
         await database.close()
@@ -77,7 +77,6 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
         sealer=sealer,
         keyring=keyring,
         verifier=verifier,
-        revocations=view,
         feed=feed,
         refresh_tokens=RefreshTokens(secrets),
         hasher=HashPool(settings, world),

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,12 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchword.accounts import guards
 from watchword.accounts import routes as accounts_routes
-from watchword.accounts.account import Account
-from watchword.accounts.guards import BearerDep
+from watchword.accounts.guards import PrincipalGuard, UserGuard
 from watchword.admin import routes as admin_routes
 from watchword.core import Core
-from watchword.edge.wire import Refusal, install
-from watchword.errors import ConfigurationError, WatchwordError
+from watchword.edge.wire import install
+from watchword.errors import ConfigurationError
 from watchword.mount import health, wellknown
 from watchword.mount.background import background
 from watchword.mount.compose import compose, dissolve
@@ -37,7 +36,6 @@ from watchword.settings.check import refuse_unsafe
 from watchword.settings.load import Loaded, load_settings, with_secret
 from watchword.settings.schema import MailMode, Settings
 from watchword.signin import routes as signin_routes
-from watchword.verify.token import AccessToken
 from watchword.world import World
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -144,22 +142,18 @@ class Watchword:
 
     # --- depend on it --------------------------------------------------------------------------
 
-    async def current_principal(self, token: BearerDep) -> AccessToken:
+    @cached_property
+    def current_principal(self) -> PrincipalGuard:
         """The caller's claims, without a read: ``Depends(auth.current_principal)``."""
-        try:
-            return guards.principal_of(self.core, token)
-        except WatchwordError as error:
-            raise Refusal(error) from error
+        return PrincipalGuard(lambda _: self.core)
 
-    async def current_user(self, token: BearerDep) -> Account:
+    @cached_property
+    def current_user(self) -> UserGuard:
         """The caller's account, read once: ``Depends(auth.current_user)``.
 
         The same as ``CurrentUser``, for an app on which this Watchword is not the one mounted.
         """
-        try:
-            return await guards.account_of(self.core, guards.principal_of(self.core, token))
-        except WatchwordError as error:
-            raise Refusal(error) from error
+        return UserGuard(lambda _: self.core)
 
     # --- describe it ---------------------------------------------------------------------------
 

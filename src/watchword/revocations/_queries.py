@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, or_, select
 
 from watchword.db.unit import ReadUnit, Unit
 from watchword.revocations._tables import token_blacklist as blacklist
@@ -19,11 +18,35 @@ async def insert_entries(unit: Unit, values: Sequence[dict[str, Any]]) -> None:
     await unit.execute(insert(blacklist).values(list(values)))
 
 
-async def live(unit: ReadUnit, *, since: datetime | None) -> Sequence[EntryRow]:
-    """Entries that still matter, all or those created since."""
+async def notify(unit: Unit, channel: str, payload: str) -> None:
+    """Tell the listeners at the commit (PostgreSQL): nothing is told that does not hold."""
+    await unit.execute(select(func.pg_notify(channel, payload)))
+
+
+async def live(unit: ReadUnit) -> Sequence[EntryRow]:
+    """All entries that still matter."""
     statement = select(blacklist).where(blacklist.c.expires_at > unit.now)
-    if since is not None:
-        statement = statement.where(blacklist.c.created_at >= since)
+    return (await unit.execute(statement)).all()
+
+
+async def highest_id(unit: ReadUnit) -> int:
+    """The highest id that can be seen; 0 for none."""
+    statement = select(func.coalesce(func.max(blacklist.c.id), 0))
+    return int((await unit.execute(statement)).scalar_one())
+
+
+async def ids_above(unit: ReadUnit, bound: int) -> Sequence[int]:
+    """The ids above this one that can be seen."""
+    statement = select(blacklist.c.id).where(blacklist.c.id > bound)
+    return (await unit.execute(statement)).scalars().all()
+
+
+async def new(unit: ReadUnit, top: int, missing: Sequence[int]) -> Sequence[EntryRow]:
+    """Entries above ``top``, and of those that were missing the ones that have appeared."""
+    wanted = blacklist.c.id > top
+    if missing:
+        wanted = or_(wanted, blacklist.c.id.in_(missing))
+    statement = select(blacklist).where(wanted).order_by(blacklist.c.id)
     return (await unit.execute(statement)).all()
 
 

@@ -1,23 +1,19 @@
-"""Writing revocations, and catching up with those that other processes wrote.
-
-``announce`` makes an entry hold in this process as soon as its transaction has committed; other
-workers see it when they next look (REVOCATION_POLL_SECONDS).
-"""
+"""Writing revocations: in the transaction of what they follow from."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
-from watchword.db.unit import Database, Unit
+from watchword.db.unit import Unit
 from watchword.revocations import _queries as queries
-from watchword.revocations.view import Kind, Revocation, RevocationView
 from watchword.settings.schema import Settings
+from watchword.verify.revocations import Kind, Revocation
 
-# Rows don't commit in the order of their times: each look goes back over this much again.
-_OVERLAP = timedelta(seconds=60)
+# Where PostgreSQL's notifications carry entries; a notification holds less than 8,000 bytes.
+CHANNEL = "watchword_revocations"
+_LINES_EACH = 40
 
 # A token lives a little longer than its own clock says, where another machine's is behind.
 _MARGIN = timedelta(minutes=2)
@@ -38,53 +34,30 @@ async def revoke_everyone(unit: Unit, settings: Settings, began_up_to: int) -> N
     await _write(unit, settings, [(Kind.EVERYONE, "", began_up_to)])
 
 
-async def _write(unit: Unit, settings: Settings, ends: list[tuple[Kind, str, int]]) -> None:
+async def _write(unit: Unit, settings: Settings, ends: Sequence[tuple[Kind, str, int]]) -> None:
     if not ends:
         return
     lives = timedelta(minutes=settings.access_token_expire_minutes) + _MARGIN
     expires_at = unit.now + lives
-    entries = [
-        Revocation(unit.world.new_id(), kind, subject, bound, expires_at.timestamp())
+    values = [
+        {
+            "kind": kind.value,
+            "subject": subject,
+            "bound": bound,
+            "created_at": unit.now,
+            "expires_at": expires_at,
+        }
         for kind, subject, bound in ends
     ]
-    await queries.insert_entries(
-        unit,
-        [
-            {
-                "id": entry.id,
-                "kind": entry.kind.value,
-                "subject": entry.subject,
-                "bound": entry.bound,
-                "created_at": unit.now,
-                "expires_at": expires_at,
-            }
-            for entry in entries
-        ],
-    )
+    await queries.insert_entries(unit, values)
+    # Announced, an entry holds in this process as soon as its transaction has committed.
+    entries = [Revocation(*end, expires_at.timestamp()) for end in ends]
     for entry in entries:
         unit.announce(entry)
-
-
-@dataclass(slots=True)
-class Feed:
-    """How far this process has read. ``catch_up`` reads on."""
-
-    view: RevocationView
-    read_up_to: datetime | None = field(default=None)
-
-    async def catch_up(self, database: Database) -> None:
-        """Apply what others wrote since the last look. Raises DatabaseUnavailable."""
-        since = None if self.read_up_to is None else self.read_up_to - _OVERLAP
-        async with database.read() as unit:
-            rows = await queries.live(unit, since=since)
-        for row in rows:
-            self.view.apply(
-                Revocation(
-                    row.id, Kind(row.kind), row.subject, row.bound, row.expires_at.timestamp()
-                )
-            )
-        self.read_up_to = unit.now
-        self.view.forget_expired(unit.now.timestamp())
+    if not unit.is_sqlite:
+        for start in range(0, len(entries), _LINES_EACH):
+            lines = "\n".join(entry.line() for entry in entries[start : start + _LINES_EACH])
+            await queries.notify(unit, CHANNEL, lines)
 
 
 async def clean_up(unit: Unit, *, limit: int = 500) -> int:

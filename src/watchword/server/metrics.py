@@ -22,7 +22,7 @@ async def metrics(core: CoreDep, request: Request) -> Response:
     if not core.settings.is_development:
         _refuse_strangers(core, request)
     core.metrics.hash_queue.set(core.hasher.depth)
-    core.metrics.revocations.set(len(core.revocations))
+    core.metrics.revocations.set(len(core.feed.view))
     # The counters are wanted most when the database is away.
     with suppress(DatabaseUnavailable):
         async with core.database.read() as unit:

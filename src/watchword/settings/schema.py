@@ -166,6 +166,13 @@ class Settings(BaseModel):
         1.0, gt=0, le=60, description="Seconds between two looks at what other processes revoked."
     )
 
+    revocation_max_staleness_seconds: float = Field(
+        10,
+        ge=1,
+        le=600,
+        description="Seconds without word of what others revoked after which a request is checked against the database, or answered 503.",
+    )
+
     # Passwords
     password_min_length: int = Field(
         8,

@@ -74,5 +74,10 @@ class KeySet:
         """The key of this id, if it is one of ours."""
         return self._by_kid.get(kid)
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of its keys."""
+        return frozenset(self._by_kid)
+
     def __len__(self) -> int:
         return len(self._by_kid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,11 @@ MAX_TOKEN_BYTES = 4096
 
 # NumericDates that datetime can hold: an odd ``exp`` must be refused, not overflow later.
 _MAX_DATE = 253_402_300_799
+
+# User ids are what a database's 64-bit column holds, session ids are UUIDs.
+_MAX_ID = 2**63 - 1
+_USER_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
+_SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Tokens of one key share a few spellings of their header; more than this is nobody's.
 _MOST_HEADERS = 64
@@ -116,6 +122,9 @@ class Verifier:
             raise InvalidToken("not an access token")
         if header.get("alg") != key.algorithm:
             raise InvalidToken("another algorithm than the key's")
+        # We know no extension, and an empty list is none (RFC 7515, section 4.1.11).
+        if "crit" in header:
+            raise InvalidToken("a critical extension")
         key.registry.check_header(header)
         return key
 
@@ -134,8 +143,12 @@ class Verifier:
         if not isinstance(verified, bool):
             raise InvalidToken("verified is no boolean")
         subject = _text(claims, "sub")
-        if not subject.isascii() or not subject.isdigit() or len(subject) > 19:
+        if not _USER_ID.fullmatch(subject) or int(subject) > _MAX_ID:
             raise InvalidToken("sub is no user id")
+        # In its one spelling: another would look like a session that nobody has revoked.
+        session_id = _text(claims, "sid")
+        if not _SESSION_ID.fullmatch(session_id):
+            raise InvalidToken("sid is no session id")
         return AccessToken(
             issuer=self._issuer,
             audience=self._audience,
@@ -145,7 +158,7 @@ class Verifier:
             issued_at=_date(claims, "iat"),
             expires_at=_date(claims, "exp"),
             token_id=_text(claims, "jti"),
-            session_id=_text(claims, "sid"),
+            session_id=session_id,
             auth_time=_date(claims, "auth_time"),
             amr=tuple(amr),
             role=_text(claims, "role"),

@@ -89,16 +89,19 @@ def upgrade() -> None:
 
     op.create_table(
         "token_blacklist",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("bound", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token_blacklist")),
-    )
-    op.create_index(
-        "ix_token_blacklist_created_at", "token_blacklist", ["created_at"], unique=False
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_token_blacklist_expires_at", "token_blacklist", ["expires_at"], unique=False
