@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, assert_type
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 
 from watchword import (
     Account,
