@@ -22,7 +22,7 @@ _MAX_DATE = 253_402_300_799
 
 # User ids are what a database's 64-bit column holds, session ids are UUIDs.
 _MAX_ID = 2**63 - 1
-_USER_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
+_USER_ID = re.compile(r"[0-9]{1,19}")
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Tokens of one key share a few spellings of their header; more than this is nobody's.
