@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from watchword.accounts import service as accounts
 from watchword.accounts.account import Account
 from watchword.accounts.names import login_key
@@ -10,7 +12,7 @@ from watchword.audit.events import Event
 from watchword.core import Core
 from watchword.errors import InactiveUser, InvalidCredentials, TooBusy, TooManyRequests
 from watchword.hashing.pool import WrongPassword
-from watchword.limits.service import Action, network_of
+from watchword.limits.service import Action, Charge, network_of
 from watchword.passwords import service as passwords
 from watchword.secret import Secret
 from watchword.sessions import service as sessions
@@ -45,17 +47,20 @@ async def sign_in_with_password(core: Core, name: str, password: Secret) -> Toke
 
 async def _sign_in(core: Core, name: str, password: Secret) -> TokenPair:
     whos = [f"account:{login_key(name)}", network_of(current_trace().address)]
-    charge = core.limits.charge(Action.LOGIN, whos)
+    charges = [core.limits.charge(Action.LOGIN, whos)]
     async with core.database.read() as unit:
         account = await accounts.find_by_login(unit, name)
         credential = await passwords.credential_of(unit, account)
+    if account is not None:
+        # Its username and its address are not two lots of guesses at one password.
+        charges.append(core.limits.charge(Action.LOGIN, [f"user:{account.id}"]))
     try:
         proved = await passwords.prove(core, credential, password)
     except WrongPassword as error:
         await _record_failure(core, account)
         raise InvalidCredentials from error
     except TooBusy:
-        core.limits.refund(charge)
+        _refund(core, charges)
         raise
     if account is None:
         raise InvalidCredentials
@@ -71,9 +76,14 @@ async def _sign_in(core: Core, name: str, password: Secret) -> TokenPair:
         await audit.record(
             write, Event.SIGNIN_SUCCEEDED, user_id=seen.id, session=str(started.id), amr="pwd"
         )
-    core.limits.refund(charge)
+    _refund(core, charges)
     set_user_id(seen.id)
     return sessions.pair(core, started)
+
+
+def _refund(core: Core, charges: Sequence[Charge]) -> None:
+    for charge in charges:
+        core.limits.refund(charge)
 
 
 async def _record_failure(core: Core, account: Account | None) -> None:
