@@ -21,6 +21,11 @@ FULL_NAME_MAX = 200
 # Scripts that are written together in one word: Japanese, Korean, Chinese, each with Latin.
 _TOGETHER = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "KATAKANA-HIRAGANA"})
 _MARKS = frozenset("_.-+'")
+
+# Letters and marks that nobody sees (Default_Ignorable_Code_Point): fillers, joiners, selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 # Lone surrogates, which UTF-8 has none of, and NUL, which PostgreSQL's text has not.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -38,6 +43,8 @@ def check_username(username: str) -> str:
     if "@" in shown or "＠" in shown or "@" in fold(shown):
         # Sign-in takes a name or an address: a name that is somebody's address would catch theirs.
         raise InvalidInput(where=where, what="must not contain @; the address goes into email")
+    if _UNSEEN.search(shown):
+        raise InvalidInput(where=where, what="has a character that can't be seen")
     if not all(unicodedata.category(c)[0] in "LMN" or c in _MARKS for c in shown):
         raise InvalidInput(where=where, what="may have letters, digits and . _ - + ' only")
     if not USERNAME_MIN <= len(shown) <= USERNAME_MAX or len(fold(shown)) > 4 * USERNAME_MAX:
