@@ -13,9 +13,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from watchword import errors
 from watchword.errors import WatchwordError
@@ -127,13 +130,16 @@ async def _on_refusal(_request: Request, error: Exception) -> Response:
     return refuse(error)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     if isinstance(error, Refusal):
         return refuse(error.error)
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _methods_of_the_path(request) or headers.get("Allow", "")
     kind = _BY_STATUS.get(error.status_code)
     sentence = str(error.detail)
     if kind is None:
@@ -147,7 +153,18 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
         code=code,
         title=title,
         sentence=sentence,
-        headers=error.headers,
+        headers=headers,
+    )
+
+
+def _methods_of_the_path(request: Request) -> str:
+    """The router names the methods of one route, and a path may be several (RFC 9110, 10.2.1)."""
+    asked = get_route_path(request.scope)
+    routes = [(c.path, c.methods) for c in iter_route_contexts(request.app.router.routes)]
+    ours = [path for path, methods in routes if path and methods]
+    first = next((path for path in ours if compile_path(path)[0].match(asked)), None)
+    return ", ".join(
+        sorted({m for path, methods in routes if path == first for m in methods or ()})
     )
 
 
