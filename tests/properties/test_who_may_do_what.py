@@ -343,25 +343,37 @@ class WhoMayDoWhat(RuleBasedStateMachine):
 
     # --- administering ------------------------------------------------------------------------
 
-    @rule(who=anybody, change=st.sampled_from(["off", "on", "on", "admin", "user", "delete"]))
+    @rule(
+        who=anybody, change=st.sampled_from(["role", "role", "off", "on", "off and on", "delete"])
+    )
     def administer(self, who: int, change: str) -> None:
         person = self.somebody(who)
-        if change == "delete":
-            self.delete(person)
-            return
-        role = change if change in {"admin", "user"} else None
-        body = {"role": role} if role else {"is_active": change == "on"}
-        answer = self.as_admin("PATCH", f"/users/{person.id}", json=body)
+        match change:
+            case "role":
+                self.change(person, role="user" if person.role == "admin" else "admin")
+            case "off" | "on":
+                self.change(person, is_active=change == "on")
+            case "off and on":
+                # What was ended stays ended.
+                self.change(person, is_active=False)
+                self.change(person, is_active=True)
+                self.sign_in(who, "right", "name")
+            case _:
+                self.delete(person)
+
+    def change(self, person: Person, **changes: str | bool) -> None:
+        answer = self.as_admin("PATCH", f"/users/{person.id}", json=changes)
         assert answer.status_code == (404 if person.deleted else 200)
         if person.deleted:
             return
-        if role and role != person.role:
-            person.role = role
+        if "role" in changes:
+            person.role = str(changes["role"])
             person.forget_access_tokens()
-        if change == "off" and person.active:
+        elif changes["is_active"]:
+            person.active = True
+        elif person.active:
+            person.active = False
             person.end_all()
-        if not role:
-            person.active = change == "on"
 
     def delete(self, person: Person) -> None:
         answer = self.as_admin("DELETE", f"/users/{person.id}")
