@@ -22,7 +22,10 @@ from watchword.world import World
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
-    """A transaction that reads. ``now`` is fixed at its start, so that all its answers agree."""
+    """Some reads at one ``now``. Each statement sees what has been committed when it runs: a
+    snapshot for them all would cost two more round trips, and what matters is read again under a
+    lock before anything is changed.
+    """
 
     connection: AsyncConnection
     now: datetime
@@ -67,17 +70,19 @@ class Database:
         self.engine = engine
         self.world = world
         self._deliver = deliver
-        self._reader = engine.execution_options(watchword_writes=False)
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self._reader = engine.execution_options(
+            **({"watchword_writes": False} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
+        )
         # SQLite lets one writer in at a time. Waiting here is first come, first served; SQLite's
         # own busy handler sleeps and guesses, and the unlucky wait for seconds.
         self._one_writer = asyncio.Lock() if self.is_sqlite else None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadUnit]:
-        """A transaction that reads. Raises DatabaseUnavailable when the database is not there."""
+        """Read. Raises DatabaseUnavailable when the database is not there."""
         with unavailable():
-            async with self._reader.connect() as connection, connection.begin():
+            async with self._reader.connect() as connection:
                 yield ReadUnit(connection, self.world.now(), self.world)
 
     @asynccontextmanager
@@ -134,8 +139,9 @@ class unavailable:  # noqa: N801 - reads as a statement: ``with unavailable():``
 # Deadlock, serialization failure, lock not available: the loser of a race, who may try again.
 _CLASHES = frozenset({"40P01", "40001", "55P03"})
 
-# Connection, authorization, no such database, resources (too many connections), shutting down.
-_NOT_THERE = ("08", "28", "3D", "53", "57P")
+# Connection, authorization, no such database, resources (too many connections), a database that
+# lets nobody in while it is moved or restored, shutting down.
+_NOT_THERE = ("08", "28", "3D", "53", "55000", "57P")
 
 
 def _clashed(error: DBAPIError) -> bool:
