@@ -21,6 +21,7 @@ from watchword.accounts.account import Account, UserRole
 from watchword.core import Core
 from watchword.edge.wire import Refusal
 from watchword.errors import (
+    DatabaseUnavailable,
     EmailNotVerified,
     InactiveUser,
     InvalidAccessToken,
@@ -50,6 +51,8 @@ async def principal_of(core: Core, token: str | None) -> AccessToken:
         if core.feed.is_stale():
             # Never "allowed because I don't know": ask the database, or answer 503.
             await core.feed.catch_up(core.database)
+            if core.feed.is_stale():
+                raise DatabaseUnavailable(detail="what it said was too old when it came")
             access = core.verifier.verify(token)
     except InvalidToken as error:
         raise InvalidAccessToken(detail=error.reason) from error

@@ -44,7 +44,7 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
     def deliver(news: object) -> None:
         match news:
             case Revocation():
-                feed.apply(news)
+                feed.announce(news)
             case MailQueued():
                 mailer.wake()
             case Recorded():

@@ -25,27 +25,14 @@ async def notify(unit: Unit, channel: str, payload: str) -> None:
 
 async def live(unit: ReadUnit) -> Sequence[EntryRow]:
     """All entries that still matter."""
-    statement = select(blacklist).where(blacklist.c.expires_at > unit.now)
+    statement = select(blacklist).where(blacklist.c.expires_at > unit.now).order_by(blacklist.c.id)
     return (await unit.execute(statement)).all()
 
 
-async def highest_id(unit: ReadUnit) -> int:
-    """The highest id that can be seen; 0 for none."""
-    statement = select(func.coalesce(func.max(blacklist.c.id), 0))
-    return int((await unit.execute(statement)).scalar_one())
-
-
-async def ids_above(unit: ReadUnit, bound: int) -> Sequence[int]:
-    """The ids above this one that can be seen."""
-    statement = select(blacklist.c.id).where(blacklist.c.id > bound)
-    return (await unit.execute(statement)).scalars().all()
-
-
-async def new(unit: ReadUnit, top: int, missing: Sequence[int]) -> Sequence[EntryRow]:
-    """Entries above ``top``, and of those that were missing the ones that have appeared."""
-    wanted = blacklist.c.id > top
-    if missing:
-        wanted = or_(wanted, blacklist.c.id.in_(missing))
+async def new(unit: ReadUnit, top: int, gaps: Sequence[tuple[int, int]]) -> Sequence[EntryRow]:
+    """Entries above ``top``, and those that have appeared in the gaps (ends included)."""
+    appeared = (blacklist.c.id.between(low, high) for low, high in gaps)
+    wanted = or_(blacklist.c.id > top, *appeared)
     statement = select(blacklist).where(wanted).order_by(blacklist.c.id)
     return (await unit.execute(statement)).all()
 

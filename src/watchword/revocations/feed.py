@@ -10,10 +10,16 @@ from __future__ import annotations
 import asyncio
 
 from watchword.db.unit import Database
+from watchword.errors import DatabaseUnavailable
 from watchword.revocations import _queries as queries
-from watchword.revocations.cursor import FIRST_LOOK_BACK, Cursor
+from watchword.revocations.cursor import Cursor
 from watchword.verify.revocations import Kind, Revocation, RevocationView
 from watchword.world import World
+
+# Requests wait for a look when the feed is stale: no longer than this, whatever the bound is.
+_MOST_PATIENCE_SECONDS = 10.0
+# What may wait to be published. Beyond, entries are not: everybody finds them in the database.
+_MOST_UNPUBLISHED = 1000
 
 
 class Feed:
@@ -26,7 +32,10 @@ class Feed:
         self._cursor = Cursor()
         self._heard_at: float | None = None
         self._reading = asyncio.Lock()
+        self._began: float | None = None
+        self._trouble: str | None = None
         self._followers: set[asyncio.Queue[Revocation]] = set()
+        self._unpublished: asyncio.Queue[Revocation] | None = None
 
     def is_stale(self) -> bool:
         """Whether it is too long ago that everything was known."""
@@ -38,6 +47,18 @@ class Feed:
         if self.view.apply(entry):
             for follower in self._followers:
                 follower.put_nowait(entry)
+
+    def announce(self, entry: Revocation) -> None:
+        """Apply what this process itself has committed, and have it published where that is on."""
+        self.apply(entry)
+        if self._unpublished is not None and not self._unpublished.full():
+            self._unpublished.put_nowait(entry)
+
+    def unpublished(self) -> asyncio.Queue[Revocation]:
+        """What this process has announced and nobody has published; from the first call on."""
+        if self._unpublished is None:
+            self._unpublished = asyncio.Queue(_MOST_UNPUBLISHED)
+        return self._unpublished
 
     def follow(self) -> asyncio.Queue[Revocation]:
         """A queue that every new entry is put into, until ``unfollow``."""
@@ -53,31 +74,46 @@ class Feed:
         """Read what is new. Raises DatabaseUnavailable, and then is as stale as before.
 
         Many requests that find the feed stale at once make one reading: who waited for one that
-        began after it asked need not read again.
+        began after it asked has its outcome, good or bad, and need not wait for another.
         """
         asked = self._world.monotonic()
         async with self._reading:
-            if self._heard_at is not None and self._heard_at >= asked:
-                return
-            began = self._world.monotonic()
-            await self._read(database, began)
-            # Counted from before the reading: what was committed by then has been seen.
-            self._heard_at = began
+            if self._began is None or self._began < asked:
+                self._began = self._world.monotonic()
+                self._trouble = None
+                try:
+                    await self._read(database, self._began)
+                except Exception as error:
+                    self._trouble = getattr(error, "detail", None) or type(error).__name__
+                    raise
+                except asyncio.CancelledError:
+                    # Whoever looked has gone away: that says nothing of the database.
+                    self._began = None
+                    raise
+            elif self._trouble is not None:
+                raise DatabaseUnavailable(detail=self._trouble)
 
-    async def _read(self, database: Database, now: float) -> None:
-        async with database.read() as unit:
-            if self._heard_at is None:
-                # The highest first: a row that appears between the two is above it, read later.
-                top = await queries.highest_id(unit)
-                rows = await queries.live(unit)
-                present = await queries.ids_above(unit, top - FIRST_LOOK_BACK)
-                self._cursor.start(top, present, now)
-                self._cursor.saw([row.id for row in rows], now)
-            else:
-                rows = await queries.new(unit, self._cursor.top, self._cursor.missing)
-                self._cursor.saw([row.id for row in rows], now)
+    async def _read(self, database: Database, began: float) -> None:
+        # A look that takes longer than the bound can't say any more what holds now, and one that
+        # hangs would keep all others waiting. Only the first may be long: nothing waits for it.
+        patience = min(self._max_staleness, _MOST_PATIENCE_SECONDS)
+        try:
+            async with (
+                asyncio.timeout(None if self._heard_at is None else patience),
+                database.read() as unit,
+            ):
+                if self._heard_at is None:
+                    rows = await queries.live(unit)
+                else:
+                    rows = await queries.new(unit, self._cursor.top, self._cursor.gaps)
+        except TimeoutError as error:
+            raise DatabaseUnavailable(detail=f"no answer within {patience} s") from error
         for row in rows:
             self.apply(
                 Revocation(Kind(row.kind), row.subject, row.bound, row.expires_at.timestamp())
             )
+        # After they have been applied: a row that can't be understood is not one that was read.
+        self._cursor.saw([row.id for row in rows], began)
         self.view.forget_expired(unit.now.timestamp())
+        # Counted from before the reading: what was committed by then has been seen.
+        self._heard_at = began
