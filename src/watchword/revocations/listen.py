@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
 
 from watchword.db.engine import lone_engine
 from watchword.db.unit import Database, unavailable
+from watchword.errors import DatabaseUnavailable
 from watchword.revocations.feed import Feed
 from watchword.revocations.service import CHANNEL
 from watchword.settings.schema import Settings
@@ -31,19 +33,24 @@ async def listen(database: Database, feed: Feed, settings: Settings, world: Worl
     if database.is_sqlite:
         await _watch(database, feed, world)
     else:
-        await _listen(database, feed, settings, world)
+        await _listen(database, feed, settings)
 
 
-async def _listen(database: Database, feed: Feed, settings: Settings, world: World) -> None:
+def hear(feed: Feed, payload: str) -> None:
+    """Apply the entries of one message, a line each."""
+    for line in payload.splitlines():
+        try:
+            feed.apply(Revocation.from_line(line))
+        except ValueError:
+            # Anybody who may connect can notify; a line that is none of ours ends nothing.
+            _log.warning("a message could not be read", extra={"event": "revocations.unreadable"})
+
+
+async def _listen(database: Database, feed: Feed, settings: Settings) -> None:
     broken = asyncio.Event()
 
-    def hear(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
-        for line in payload.splitlines():
-            try:
-                feed.apply(Revocation.from_line(line))
-            except ValueError:
-                # Anybody who may connect can notify; a line that is none of ours ends nothing.
-                _log.warning("a notification could not be read")
+    def heard(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        hear(feed, payload)
 
     engine = lone_engine(settings)
     try:
@@ -52,12 +59,15 @@ async def _listen(database: Database, feed: Feed, settings: Settings, world: Wor
                 raw = await connection.get_raw_connection()
                 driver: Any = raw.driver_connection
                 driver.add_termination_listener(lambda _: broken.set())
-                await driver.add_listener(CHANNEL, hear)
+                await driver.add_listener(CHANNEL, heard)
                 # What was told between the last look and now was told to nobody here.
                 await feed.catch_up(database)
                 while not broken.is_set():
-                    await world.sleep(_ALIVE_SECONDS)
-                    await driver.execute("SELECT 1")
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(broken.wait(), _ALIVE_SECONDS)
+                    # A peer that is gone without a word is found out by asking.
+                    await driver.execute("SELECT 1", timeout=_ALIVE_SECONDS)
+                raise DatabaseUnavailable(detail="the listening connection was closed")
     finally:
         await engine.dispose()
 
@@ -71,6 +81,6 @@ async def _watch(database: Database, feed: Feed, world: World) -> None:
                 async with connection.execute("PRAGMA data_version") as cursor:
                     version = await cursor.fetchone()
                 if version != seen:
-                    seen = version
                     await feed.catch_up(database)
+                    seen = version
                 await world.sleep(_LOOK_SECONDS)

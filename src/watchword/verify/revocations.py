@@ -6,6 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from watchword.verify.token import AccessToken
 
@@ -39,11 +40,15 @@ class Revocation:
     @classmethod
     def from_line(cls, line: str) -> Revocation:
         """The entry of such a line. Raises ValueError for anything else."""
-        read = json.loads(line)
-        if not isinstance(read, list) or len(read) != 4:
-            raise ValueError("not a line of the feed")
-        kind, subject, bound, expires_at = read
-        return cls(Kind(kind), str(subject), int(bound), float(expires_at))
+        try:
+            read = json.loads(line)
+        except RecursionError as error:
+            raise ValueError("too deep for a line of the feed") from error
+        match read:
+            # Whoever may connect can send a line: one without an end would be kept for ever.
+            case [str(kind), str(subject), int(bound), int() | float() as ends] if isfinite(ends):
+                return cls(Kind(kind), subject, bound, ends)
+        raise ValueError("not a line of the feed")
 
 
 class RevocationView:
