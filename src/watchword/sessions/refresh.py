@@ -83,7 +83,10 @@ def _started(account: Account, row: queries.SessionRow, generation: int) -> Star
 
 
 async def _end_reused(unit: Unit, core: Core, account: Account, row: queries.SessionRow) -> None:
-    await queries.end(unit, "refresh token reused", ids=[row.id], user_id=account.id)
+    ended = await queries.end(unit, "refresh token reused", ids=[row.id], user_id=account.id)
+    if not ended:
+        # Others came with it at the same moment; the first has ended it and told the owner.
+        return
     await revocations.revoke_sessions(unit, core.settings, [row.id])
     await audit.record(
         unit, Event.SESSION_REUSED, user_id=account.id, session=str(row.id), device=row.user_agent
