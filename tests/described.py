@@ -24,6 +24,7 @@ _GOOD = {
     "email": "somebody@example.com",
     "password": "violet-otter-rows-home",
     "uuid": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "full-name": "Some Body",
     None: "text",
 }
 # Raw JSON: Python would write some of these otherwise, or not at all.

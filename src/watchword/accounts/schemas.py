@@ -6,12 +6,21 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from watchword.accounts.account import UserRole
+from watchword.accounts.names import FULL_NAME_MAX
 
 MAX_ID = 2**63 - 1
 
+FullName = Annotated[
+    str,
+    Field(
+        max_length=FULL_NAME_MAX,
+        description="Any characters that can be seen",
+        json_schema_extra={"format": "full-name"},
+    ),
+]
 UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from watchword.accounts.account import UserRole
-from watchword.accounts.names import EMAIL_MAX, FULL_NAME_MAX, USERNAME_MAX, USERNAME_MIN
+from watchword.accounts.names import EMAIL_MAX, USERNAME_MAX, USERNAME_MIN
+from watchword.accounts.schemas import FullName
 
 
 class UserUpdate(BaseModel):
@@ -24,7 +25,7 @@ class UserUpdate(BaseModel):
         ),
     ] = ""
     email: Annotated[str, Field(max_length=EMAIL_MAX, json_schema_extra={"format": "email"})] = ""
-    full_name: Annotated[str | None, Field(max_length=FULL_NAME_MAX)] = None
+    full_name: FullName | None = None
     role: UserRole = UserRole.USER
     # Strict: "off" and 1 are no booleans, and who sends them may mean something else.
     is_active: StrictBool = True

@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from watchword.accounts.account import UserRole
-from watchword.accounts.names import EMAIL_MAX, FULL_NAME_MAX, USERNAME_MAX, USERNAME_MIN
+from watchword.accounts.names import EMAIL_MAX, USERNAME_MAX, USERNAME_MIN
+from watchword.accounts.schemas import FullName
 
 NewPassword = Annotated[
     str, Field(min_length=8, max_length=4096, json_schema_extra={"format": "password"})
@@ -31,7 +32,7 @@ class Registration(BaseModel):
     )
     email: str = Field(max_length=EMAIL_MAX, json_schema_extra={"format": "email"})
     password: NewPassword
-    full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
+    full_name: FullName | None = None
     role: UserRole | None = None
 
 
