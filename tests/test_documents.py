@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ from tests.hosts import alone
 from tests.snippets import Snippet, blocks_of, pytest_files_of, run, run_pytest, snippets_of
 from watchword import Watchword
 from watchword.cli.commands import app as commands
+from watchword.core import Core
 from watchword.edge import wire
 from watchword.errors import WatchwordError
+from watchword.keys import service as keys
+from watchword.sessions import service as sessions
 from watchword.settings.load import load_settings
+from watchword.testing import Clock, Running, TurnableWorld
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -153,6 +158,79 @@ def test_every_command_that_a_document_shows_exists_with_its_options() -> None:
         assert options <= known, (document, words)
         checked += 1
     assert checked > 20
+
+
+# --- what operations.md tells the operator to do --------------------------------------------
+
+OLD, NEW = "Kq3vT9zLw2Xc8Rb5Yn7Pm4Hd6Jg1Fs0UaEiO", "Wd7sB1nQz6Mf3Kx9Tg2Vr8Lp4Hc5Jy0EiUaO"
+
+
+@contextmanager
+def served(folder: Path, clock: Clock, secret: str, *previous: str) -> Iterator[Running]:
+    """A service as it is after a restart with these secrets."""
+    values = {"environment": "development", "data_dir": folder, "hash_memory_kib": 8}
+    secrets = {"secret_key": secret, "secret_key_previous": previous, "hash_iterations": 1}
+    loaded = load_settings(env={}, env_file=None, **values, **secrets)
+    auth, app = Watchword(loaded, world=TurnableWorld(clock)), FastAPI()
+    auth.mount(app)
+    with TestClient(app, base_url="http://localhost:8000") as client:
+        yield Running(auth, client, clock)
+
+
+async def rotate(core: Core) -> None:
+    await keys.rotate(core.database, core.sealer, core.settings)
+
+
+async def rotate_at_once_twice_and_retire(core: Core) -> None:
+    for _ in range(2):
+        await keys.rotate(core.database, core.sealer, core.settings, at_once=True)
+    async with core.database.write() as unit:
+        for key in await keys.list_keys(unit):
+            if key.status == "retiring":
+                await keys.retire(unit, key.kid)
+
+
+async def end_everybodys_sessions(core: Core) -> None:
+    async with core.database.write() as unit:
+        await sessions.end_everybodys(unit, core.settings, reason="an incident")
+
+
+def refreshed(run: Running, refresh_token: str) -> Any:
+    body = {"refresh_token": refresh_token}
+    return run.client.post(f"{run.prefix}/auth/refresh", json=body)
+
+
+def test_secret_key_is_changed_as_the_page_says_and_nobody_is_signed_out(tmp_path: Path) -> None:
+    clock = Clock()
+    with served(tmp_path, clock, OLD) as run:
+        ada, idle = run.login_as(username="ada"), run.login_as(username="idle")
+    with served(tmp_path, clock, NEW, OLD) as run:
+        assert run.client.get(f"{run.prefix}/auth/me", headers=ada.headers).is_success
+        for _ in range(2):
+            clock.turn(minutes=1, seconds=1)
+            run.call(rotate)
+        clock.turn(days=6)
+        pair = refreshed(run, ada.refresh_token).json()
+    clock.turn(days=2)
+    with served(tmp_path, clock, NEW) as run:
+        assert refreshed(run, pair["refresh_token"]).is_success
+        assert run.sign_in("ada").get(f"{run.prefix}/auth/me").is_success
+        # Its session would have ended of disuse by now.
+        assert refreshed(run, idle.refresh_token).status_code == 401
+
+
+def test_the_incident_plan_leaves_a_thief_with_nothing(tmp_path: Path) -> None:
+    clock = Clock()
+    with served(tmp_path, clock, OLD) as run:
+        stolen = run.login_as(username="ada")
+    with served(tmp_path, clock, NEW, OLD) as run:
+        run.call(rotate_at_once_twice_and_retire)
+        run.call(end_everybodys_sessions)
+    with served(tmp_path, clock, NEW) as run:
+        me = f"{run.prefix}/auth/me"
+        assert run.client.get(me, headers=stolen.headers).status_code == 401
+        assert refreshed(run, stolen.refresh_token).status_code == 401
+        assert run.sign_in("ada").get(me).is_success
 
 
 # --- snippets --------------------------------------------------------------------------------
