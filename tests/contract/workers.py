@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from watchword import Watchword
 from watchword.testing import Running, TurnableWorld
+from watchword.world import World
 
 
 def plain(auth: Watchword) -> FastAPI:
@@ -23,11 +24,16 @@ def plain(auth: Watchword) -> FastAPI:
 
 @contextmanager
 def another_worker(
-    running: Running, host: Callable[[Watchword], FastAPI] = plain, path: str = "", **changes: Any
+    running: Running,
+    host: Callable[[Watchword], FastAPI] = plain,
+    path: str = "",
+    *,
+    world: World | None = None,
+    **changes: Any,
 ) -> Iterator[Running]:
     """One more worker of the same service, with some settings changed; by the same clock."""
     settings = running.auth.settings.model_copy(update=changes)
-    auth = Watchword(settings, world=TurnableWorld(running.clock))
+    auth = Watchword(settings, world=world or TurnableWorld(running.clock))
     with TestClient(
         host(auth),
         base_url="http://localhost:8000",
