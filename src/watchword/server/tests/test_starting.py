@@ -42,9 +42,9 @@ def test_the_first_administrators_link_is_offered_until_there_is_one(tmp_path: P
     assert made.returncode == 0, made.stderr
     with serving(tmp_path) as service:
         assert "/account/setup" not in service.terminal
-        # What a person reads has no braces; the reader sees events and requests by name.
-        assert "request.served" in service.log
-        assert "{" not in service.log
+        assert service.end() == 0
+    assert re.search(r"info +\] request\.served +\[watchword\.access\] method=GET", service.log)
+    assert "{" not in service.log
 
 
 def test_a_request_under_way_is_finished_before_the_end(tmp_path: Path) -> None:
