@@ -207,7 +207,7 @@ def test_secret_key_is_changed_as_the_page_says_and_nobody_is_signed_out(tmp_pat
     with served(tmp_path, clock, NEW, OLD) as run:
         assert run.client.get(f"{run.prefix}/auth/me", headers=ada.headers).is_success
         for _ in range(2):
-            clock.turn(minutes=1, seconds=1)
+            clock.turn(minutes=2, seconds=1)
             run.call(rotate)
         clock.turn(days=6)
         pair = refreshed(run, ada.refresh_token).json()

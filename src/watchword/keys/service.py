@@ -28,7 +28,9 @@ _LABEL = "signing-key"
 
 # How long a worker may go on with an old view of the keys, with room to spare.
 KEYS_RELOAD_SECONDS = 15
-_PUBLISHED_BEFORE_USE = timedelta(seconds=4 * KEYS_RELOAD_SECONDS)
+# How long a copy of the public keys may be kept (the JWKS answer says so).
+JWKS_MAX_AGE_SECONDS = 60
+_PUBLISHED_BEFORE_USE = timedelta(seconds=JWKS_MAX_AGE_SECONDS + 4 * KEYS_RELOAD_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

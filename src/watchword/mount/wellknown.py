@@ -6,16 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from watchword.keys.service import JWKS_MAX_AGE_SECONDS
 from watchword.seat import CoreDep
 
 router = APIRouter(prefix="/.well-known", tags=["keys"])
 
-# Keys are published well before they sign (keys/service.py), so a copy may be this old.
-_MAX_AGE = 300
-
-
 @router.get("/jwks.json", response_model=dict[str, Any])
 async def jwks(core: CoreDep, response: Response) -> dict[str, Any]:
     """The public keys that access tokens are signed with. Empty with ALGORITHM=HS256."""
-    response.headers["Cache-Control"] = f"public, max-age={_MAX_AGE}"
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_SECONDS}"
     return core.keyring.jwks()
