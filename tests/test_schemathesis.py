@@ -50,7 +50,7 @@ def served(watchword: Running) -> Iterator[str]:
     """The running service behind a real server on loopback; gives its address."""
     portal = watchword.client.portal
     assert portal is not None
-    # Named TCP, so that asyncio turns Nagle off: else each answer waits 40 ms for an acknowledgement.
+    # Named TCP, so that asyncio turns Nagle off: each answer would wait for an acknowledgement.
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
