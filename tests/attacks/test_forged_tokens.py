@@ -48,6 +48,9 @@ def test_alg_none_is_refused_however_it_is_spelt(watchword: Running, victim: Sig
         forged = f"{b64(as_json(header | {'alg': algorithm}))}.{b64(as_json(claims))}."
         for end in ("", signature, b64(b"none")):
             assert_refused(watchword, forged + end, algorithm)
+        # Nor does our own signature make up for it: the key fixes the algorithm.
+        ours = signed(our_key(watchword), header | {"alg": algorithm}, claims)
+        assert_refused(watchword, ours, algorithm)
     del header["alg"]
     assert_refused(watchword, signed(our_key(watchword), header, claims))
 
