@@ -173,7 +173,9 @@ class WhoMayDoWhat(RuleBasedStateMachine):
 
     # --- staying ----------------------------------------------------------------------------
 
-    @rule(which=anything, behind=st.integers(0, 2), pause=st.sampled_from([0, 0, 120, 360]))
+    @rule(
+        which=anything, behind=st.sampled_from([1, 0, 1, 2]), pause=st.sampled_from([360, 120, 0])
+    )
     def refresh(self, which: int, behind: int, pause: int) -> None:
         """With the current refresh token, or with one that has been replaced, soon or late."""
         pair = self.pair(which)
@@ -269,11 +271,24 @@ class WhoMayDoWhat(RuleBasedStateMachine):
             person.end([session for session in person.sessions if session is not pair.session])
             person.void("reset")
 
-    @rule(who=anybody, which=anything, turn=st.sampled_from([0, 0, 0, 120, 31 * 60, 61 * 60]))
-    def reset(self, who: int, which: int, turn: int) -> None:
-        self.request_reset(self.somebody(who))
+    @rule(
+        who=anybody,
+        which=anything,
+        turn=st.sampled_from([0, 0, 0, 120, 31 * 60, 61 * 60]),
+        off=st.sampled_from([False, False, False, True]),
+    )
+    def reset(self, who: int, which: int, turn: int, off: bool) -> None:
+        person = self.somebody(who)
+        self.request_reset(person)
         self.turn(turn)
-        self.confirm_reset(which)
+        if off:
+            self.change(person, is_active=False)
+            for token in [token for token in person.one_time if token.purpose == "reset"][-1:]:
+                self.confirm_reset(token)
+            self.change(person, is_active=True)
+        picked = self.token(which, "reset")
+        if picked is not None:
+            self.confirm_reset(picked)
 
     def request_reset(self, person: Person) -> None:
         answer = self.ask("POST", "/auth/password/reset/request", json={"email": person.email})
@@ -283,12 +298,8 @@ class WhoMayDoWhat(RuleBasedStateMachine):
         if token:
             person.one_time.append(OneTime(person, "reset", token, self.now + RESET_LIVES))
 
-    @rule(which=anything)
-    def confirm_reset(self, which: int) -> None:
-        token, new = self.token(which, "reset"), self.new_password()
-        if token is None:
-            return
-        person, good = self.touch(token.owner), token.is_good(self.now)
+    def confirm_reset(self, token: OneTime) -> None:
+        person, good, new = self.touch(token.owner), token.is_good(self.now), self.new_password()
         body = {"token": token.token, "new_password": new}
         answer = self.ask("POST", "/auth/password/reset/confirm", json=body)
         assert answer.status_code == (200 if good else 400)
@@ -353,13 +364,19 @@ class WhoMayDoWhat(RuleBasedStateMachine):
                 self.change(person, role="user" if person.role == "admin" else "admin")
             case "off" | "on":
                 self.change(person, is_active=change == "on")
+                self.refresh_newest(person)
             case "off and on":
                 # What was ended stays ended.
                 self.change(person, is_active=False)
                 self.change(person, is_active=True)
+                self.refresh_newest(person)
                 self.sign_in(who, "right", "name")
             case _:
                 self.delete(person)
+
+    def refresh_newest(self, person: Person) -> None:
+        for pair in person.pairs[-1:]:
+            self.refresh_with(pair)
 
     def change(self, person: Person, **changes: str | bool) -> None:
         answer = self.as_admin("PATCH", f"/users/{person.id}", json=changes)
@@ -461,5 +478,5 @@ def test_model_and_service_agree_on_who_may_do_what(watchword: Running) -> None:
         def __init__(self) -> None:
             super().__init__(watchword, numbers)
 
-    budget = settings(max_examples=60, stateful_step_count=25)
+    budget = settings(max_examples=50, stateful_step_count=20)
     run_state_machine_as_test(Here, settings=budget)
