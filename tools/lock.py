@@ -1,4 +1,4 @@
-"""Re-make requirements/run.txt and requirements/test.txt from pyproject.toml, or check them.
+"""Re-make the files of requirements/ from pyproject.toml, or check them.
 
     python -m tools.lock             compile; pins that still fit stay as they are
     python -m tools.lock --upgrade   compile; every pin becomes the newest that fits
@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKED = {"test": ("service", "testing", "dev"), "run": ("service",)}
+LOCKED = {
+    "test": ("service", "testing", "dev"),
+    "run": ("service",),
+    "bench": ("bench",),
+    "bench-fastapi-users": ("bench-fastapi-users",),
+}
+# Another's environment, with the versions that it asks for; the others have those that are tested.
+NOT_OURS = "bench-fastapi-users"
 # Oldest first: a lock resolved for it holds for the newer ones too, by markers.
 OLDEST_PYTHON = "3.11"
 # What hatchling asks for when it installs a package in place; without build isolation we bring it.
@@ -61,7 +68,8 @@ def _compile(uv: str, name: str, build: list[str], arguments: list[str]) -> None
     command += ["--no-header", "--no-emit-index-url", "--python-version", OLDEST_PYTHON]
     command += [f"--extra={extra}" for extra in LOCKED[name]]
     # What serves is what was tested: the smaller set takes its versions from the larger.
-    command += [] if name == "test" else ["--constraint", "requirements/test.txt"]
+    alone = name in ("test", NOT_OURS)
+    command += [] if alone else ["--constraint", "requirements/test.txt"]
     command += [*arguments, "pyproject.toml", "-", "--output-file", target]
     subprocess.run(command, cwd=ROOT, input="\n".join(build), text=True, check=True)
     pins = _pins(name)
@@ -82,8 +90,10 @@ def _faults(name: str, project: dict[str, Any]) -> Iterator[str]:
         yield f"requirements/{name}.txt names a place: packages come from the caller's own index."
     pins, tested = _pins(name), _pins("test")
     for package, version in pins.items():
-        if tested.get(package) != version:
-            yield f"{package} {version} serves, but {tested.get(package, 'none')} is tested."
+        # What we are compared with is in no test.
+        known = tested.get(package, version if name == "bench" else "none")
+        if known != version and name != NOT_OURS:
+            yield f"{package} {version} serves, but {known} is tested."
     for line in [
         *_build_requirements(project),
         *sorted(_asked_for(project["project"], LOCKED[name])),
