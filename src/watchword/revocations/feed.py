@@ -78,7 +78,7 @@ class Feed:
         """
         asked = self._world.monotonic()
         async with self._reading:
-            if self._began is None or self._began < asked:
+            if self._began is None or self._began <= asked:
                 self._began = self._world.monotonic()
                 self._trouble = None
                 try:
