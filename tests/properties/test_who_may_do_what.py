@@ -288,6 +288,7 @@ class WhoMayDoWhat(RuleBasedStateMachine):
         pair, new = self.pair(which), self.new_password()
         person = pair.owner
         self.sign_in(self.everybody[::-1].index(person), "right", "name")
+        self.request_reset(person)
         current = person.passwords[-1] if right else "not the password of anybody"
         body = {"current_password": current, "new_password": new}
         answer = self.ask("POST", "/auth/password/change", headers=pair.headers, json=body)
@@ -295,6 +296,8 @@ class WhoMayDoWhat(RuleBasedStateMachine):
             person.passwords.append(new)
             person.end([session for session in person.sessions if session is not pair.session])
             person.void("reset")
+            # A reset that was on its way must not undo the change.
+            self.confirm_reset(person.one_time[-1])
 
     @act(
         who=anybody,
