@@ -1,7 +1,7 @@
 # Two commands matter: `make run` and `make test`. ARGS passes arguments on:
 #   make test ARGS="-k reset -x"      make run ARGS="--workers 2"      PORT=9000 make run
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock upgrade clean
+.PHONY: help run test bench lint format lock upgrade clean
 ARGS ?=
 PYTHON_IN_VENV := .venv/bin/python
 ANY_PYTHON = $(or $(wildcard $(PYTHON_IN_VENV)),python3)
@@ -15,6 +15,11 @@ run: ## Install what is missing and start Watchword in development mode, on SQLi
 test: ## Lints, then every test on SQLite and on a PostgreSQL of its own
 	@tools/venv test
 	@exec $(PYTHON_IN_VENV) -m tools.test $(ARGS)
+
+# In environments of its own, below .venv; takes some 15 minutes and writes docs/benchmarks.md.
+bench: ## Measure against others; ONLY=hot_path (verify, storm, …) for one part
+	@tools/venv run
+	@exec $(PYTHON_IN_VENV) -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lint: ## Lints and types only
 	@tools/venv test

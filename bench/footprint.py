@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import httpx2
-
 from tests.ports import free_port
 
 ROUNDS = 5

@@ -78,8 +78,8 @@ def contest(algorithm: str, key: Jwk) -> Contest:
 
     def by_cryptography() -> dict[str, Any]:
         signed, _, signature = octets.rpartition(b".")
-        check(public, _decoded(signature), signed)
-        return dict(json.loads(_decoded(signed.partition(b".")[2])))
+        check(public, decoded(signature), signed)
+        return dict(json.loads(decoded(signed.partition(b".")[2])))
 
     issuer = str(CLAIMS["iss"])
     known = VerificationKey("2026-11", algorithm, key, registry)
@@ -112,7 +112,7 @@ def contest(algorithm: str, key: Jwk) -> Contest:
     return Contest(algorithm, ways)
 
 
-def _decoded(part: bytes) -> bytes:
+def decoded(part: bytes) -> bytes:
     return base64.urlsafe_b64decode(part + b"==")
 
 
@@ -149,16 +149,16 @@ def measure(one: Contest, rounds: int, seconds: float) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in one.ways}
     for _ in range(rounds):
         for name, way in one.ways.items():
-            taken[name].append(_seconds_of(way, calls[name]) / calls[name] * 1e6)
+            taken[name].append(seconds_of(way, calls[name]) / calls[name] * 1e6)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
 def _calls_in(way: Callable[[], object], seconds: float) -> int:
-    once = _seconds_of(way, 20) / 20
+    once = seconds_of(way, 20) / 20
     return max(1, int(seconds / once))
 
 
-def _seconds_of(way: Callable[[], object], calls: int) -> float:
+def seconds_of(way: Callable[[], object], calls: int) -> float:
     began = time.perf_counter()
     for _ in range(calls):
         way()
