@@ -150,9 +150,11 @@ def _line(cells: Sequence[str]) -> str:
 _HEAD = """\
 # Benchmarks
 
-Measured by `make bench` on {date}, in one run of {minutes:.0f} minutes; \
-`make bench ONLY=hot_path` (or `verify`, `storm`, `refreshes`, `growth`, `start_up`, \
-`servers`) does one part and prints it. Everything runs on one machine: the app, the load generator in a process of its own, and \
+Measured by `make bench` on {date}, in one run of {minutes:.0f} minutes. One part alone, printed \
+and not written down: `make bench ONLY=hot_path`, or `verify`, `storm`, `refreshes`, `growth`, \
+`start_up`, `servers`.
+
+Everything runs on one machine: the app, the load generator in a process of its own, and \
 PostgreSQL, which here writes to the disk before it says so (`fsync` and `synchronous_commit` on). \
 Rounds take turns between the apps, and the median round counts. Compare ratios, not figures: \
 another machine has other ones."""
