@@ -112,7 +112,7 @@ class FeedMachine(RuleBasedStateMachine):
     @initialize(
         off=st.lists(st.sampled_from(CLOCKS_OFF), min_size=WORKERS, max_size=WORKERS),
         listens=st.booleans(),
-        life=st.sampled_from([1, 5]),
+        life=st.sampled_from([30, 1]),
     )
     def start(self, off: list[float], listens: bool, life: int) -> None:
         self.settings = SETTINGS.model_copy(update={"access_token_expire_minutes": life})
@@ -178,22 +178,26 @@ class FeedMachine(RuleBasedStateMachine):
             if at_once:
                 self.commit(-1)
 
-    @rule(n=workers, user=users, at_once=st.booleans())
-    def advance_an_epoch(self, n: int, user: int, at_once: bool) -> None:
-        if self.can_write(n) and all(each.user != user for each in self.open):
-            unit = self.begin(Ending(n, self.time.now, [], user=user))
-            run(revocations.revoke_user(unit, self.settings, user, self.truth.epochs[user] + 1))
-            if at_once:
-                self.commit(-1)
-
-    @rule(n=workers)
-    def sign_everyone_out(self, n: int) -> None:
+    @rule(
+        n=workers, user=users, at_once=st.booleans(), everyone=st.sampled_from([False] * 4 + [True])
+    )
+    def end_a_users_or_everyones(self, n: int, user: int, at_once: bool, everyone: bool) -> None:
+        if not self.can_write(n):
+            return
         living = [each for each in self.truth.sessions if not each.ended]
-        if self.can_write(n) and not any(each.locked for each in living):
+        if everyone and not any(each.locked for each in living):
             newest = max((milliseconds_of(each.id) for each in self.truth.sessions), default=0)
             up_to = max(int(self.workers[n].world.timestamp() * 1000), newest)
             unit = self.begin(Ending(n, self.time.now, living, everyone_up_to=up_to))
             run(revocations.revoke_everyone(unit, self.settings, up_to))
+        elif all(each.user != user for each in self.open):
+            unit = self.begin(Ending(n, self.time.now, [], user=user))
+            epoch = self.truth.epochs[user] + 1
+            run(revocations.revoke_user(unit, self.settings, user, epoch))
+        else:
+            return
+        if at_once:
+            self.commit(-1)
 
     def can_write(self, n: int) -> bool:
         return self.workers[n].up and not self.store.away
@@ -399,4 +403,4 @@ class FeedMachine(RuleBasedStateMachine):
 
 
 TestFeedModel = FeedMachine.TestCase
-TestFeedModel.settings = settings(max_examples=500, stateful_step_count=60)
+TestFeedModel.settings = settings(max_examples=150, stateful_step_count=150)
