@@ -10,11 +10,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from watchword.core import Core
 from watchword.db.unit import Unit
 from watchword.email import outbox, sender
 from watchword.keys import service as keys
+from watchword.revocations import pubsub
 from watchword.revocations import service as revocations
 from watchword.revocations.listen import listen
 from watchword.sessions import service as sessions
@@ -37,6 +39,11 @@ async def background(core: Core) -> AsyncIterator[None]:
         ("housekeeping", _HOUSEKEEPING_SECONDS, lambda: keep_house(core)),
         ("listener", _RECONNECT_SECONDS, lambda: hear(core)),
     ]
+    carrier = None
+    if core.settings.revocation_url is not None:
+        carrier = pubsub.client_of(core.settings.revocation_url)
+        carry = partial(pubsub.exchange, carrier, core.database, core.feed, core.settings)
+        rounds.append(("pubsub", _RECONNECT_SECONDS, carry))
     tasks = [asyncio.create_task(_repeat(core, *each), name=each[0]) for each in rounds]
     tasks.append(asyncio.create_task(sender.run(core.mailer, core.database), name="mail"))
     try:
@@ -45,6 +52,8 @@ async def background(core: Core) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if carrier is not None:
+            await carrier.aclose()
 
 
 async def read_feed(core: Core) -> None:

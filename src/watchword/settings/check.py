@@ -29,6 +29,7 @@ _FORMS = {
     "api_v1_prefix": "a path such as /api/v1, without a slash at its end",
     "public_url": "an address such as https://id.example.org, without ? or #",
     "database_url": "a URL such as postgresql://user:password@host/name or sqlite:///data/app.db",
+    "revocation_url": "a URL such as valkey://:password@host:6379/0",
     "allowed_origins": "origins such as https://app.example.org, separated by commas",
     "trusted_proxies": "addresses or networks such as 10.0.0.0/8, separated by commas",
     "emails_from_email": "an e-mail address",
@@ -45,6 +46,8 @@ _PUBLISHED = (
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
     *("abcdefgh", "12345678"),
 )
+
+_CARRIERS = ("redis", "rediss", "valkey", "valkeys")
 
 # A browser sends an origin in lower case, without a path (RFC 6454, section 6.1).
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -207,6 +210,11 @@ def _addresses(settings: Settings) -> Iterator[str]:
         yield "HOST is empty, which would listen on every address. Set HOST=127.0.0.1."
     if settings.public_url is not None and not _host(settings.public_url):
         yield f"PUBLIC_URL must be {_FORMS['public_url']}, and without user or password."
+    if settings.revocation_url is not None:
+        scheme, _, rest = settings.revocation_url.reveal().partition("://")
+        # With a user and a password before the host, other than where people look.
+        if scheme not in _CARRIERS or not _host(f"//{rest.rpartition('@')[2]}"):
+            yield f"REVOCATION_URL must be {_FORMS['revocation_url']}."
     # The entry's place, not its text: a URL may carry a password.
     for place, origin in enumerate(settings.allowed_origins, start=1):
         if "*" in origin:

@@ -172,6 +172,10 @@ class Settings(BaseModel):
         le=600,
         description="Seconds without word of what others revoked after which a request is checked against the database, or answered 503.",
     )
+    revocation_url: Secret | None = Field(
+        None,
+        description="Valkey or Redis that carries revocations between processes as well: redis://, rediss://, valkey:// or valkeys://. Of use where the database's notifications don't reach everybody, as behind a pooler.",
+    )
 
     # Passwords
     password_min_length: int = Field(
