@@ -4,8 +4,8 @@
     python -m tools.test -k reset -x     only pytest, with these arguments, PostgreSQL included
     python -m tools.test --only-lints    only the lints
 
-Starts a private PostgreSQL and stops it again, whatever happens. With WATCHWORD_TEST_POSTGRES set
-it uses that server instead. Exit codes: 0 all well, 1 something failed, 2 something is missing.
+Starts a private PostgreSQL and a private Valkey or Redis and stops them again, whatever happens.
+With WATCHWORD_TEST_POSTGRES or WATCHWORD_TEST_REDIS set it uses that server instead. Exit codes: 0 all well, 1 something failed, 2 something is missing.
 """
 
 import os
@@ -14,13 +14,14 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools import postgres
+from tools import postgres, valkey
 from tools.steps import Failed, Stopped, headline, step, stopping_cleanly
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 CHECKED = ("src", "tests", "tools", "bench", "examples")
 SERVER = "WATCHWORD_TEST_POSTGRES"
+CARRIER = "WATCHWORD_TEST_REDIS"
 # More workers than this would wait for each other's databases rather than for a core.
 MOST_WORKERS = 8
 
@@ -50,7 +51,7 @@ def _everything(stack: ExitStack) -> None:
     scratch = _scratch(stack)
     environment = _environment(scratch)
     # Asked first: nobody should wait for the lints to hear that the tests cannot run.
-    _with_postgres(stack, scratch, environment)
+    _with_servers(stack, scratch, environment)
     _lints(scratch, environment)
     # Out of the tree, so that two runs at once don't add up each other's lines.
     environment["COVERAGE_FILE"] = str(scratch / "coverage")
@@ -65,7 +66,7 @@ def _narrow(stack: ExitStack, arguments: list[str]) -> None:
     """Run a choice of tests: no lints, and no measure, since a part covers only a part."""
     scratch = _scratch(stack)
     environment = _environment(scratch)
-    _with_postgres(stack, scratch, environment)
+    _with_servers(stack, scratch, environment)
     step("pytest", [sys.executable, *_pytest(), *arguments], environment)
 
 
@@ -78,6 +79,18 @@ def _lints(scratch: Path, environment: dict[str, str]) -> None:
     step("ruff format", [ruff, "format", "--check", *folders], environment)
     step("import contracts", [imports, "--no-logo", "--cache-dir", import_cache], environment)
     step("mypy", [sys.executable, "-m", "mypy", *folders], environment)
+
+
+def _with_servers(stack: ExitStack, scratch: Path, environment: dict[str, str]) -> None:
+    _with_postgres(stack, scratch, environment)
+    if CARRIER in os.environ:
+        headline(f"Valkey or Redis: the one that {CARRIER} names")
+        environment[CARRIER] = os.environ[CARRIER]
+    elif program := valkey.find_or_install():
+        headline(f"Valkey or Redis: a private {program}")
+        environment[CARRIER] = stack.enter_context(valkey.server(program, scratch))
+    else:
+        headline(valkey.HOW_TO_INSTALL)
 
 
 def _with_postgres(stack: ExitStack, scratch: Path, environment: dict[str, str]) -> None:
