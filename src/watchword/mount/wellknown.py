@@ -11,6 +11,7 @@ from watchword.seat import CoreDep
 
 router = APIRouter(prefix="/.well-known", tags=["keys"])
 
+
 @router.get("/jwks.json", response_model=dict[str, Any])
 async def jwks(core: CoreDep, response: Response) -> dict[str, Any]:
     """The public keys that access tokens are signed with. Empty with ALGORITHM=HS256."""
