@@ -147,7 +147,7 @@ def _start(programs: Path, data: Path, owner: Owner) -> tuple[subprocess.Popen[b
 
 
 def _spawn(command: list[str], owner: Owner, data: Path, output: int) -> subprocess.Popen[bytes]:
-    command = [*_bound_to_us(), *command]
+    command = [*bound_to_us(), *command]
     mine = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return subprocess.Popen(
         command,
@@ -163,7 +163,7 @@ def _spawn(command: list[str], owner: Owner, data: Path, output: int) -> subproc
     )
 
 
-def _bound_to_us() -> list[str]:
+def bound_to_us() -> list[str]:
     """Give a prefix by which the kernel ends the server even when we end by SIGKILL, if it can."""
     prefix = ["setpriv", "--pdeathsig", "QUIT"]
     with suppress(FileNotFoundError):

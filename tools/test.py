@@ -5,7 +5,8 @@
     python -m tools.test --only-lints    only the lints
 
 Starts a private PostgreSQL and a private Valkey or Redis and stops them again, whatever happens.
-With WATCHWORD_TEST_POSTGRES or WATCHWORD_TEST_REDIS set it uses that server instead. Exit codes: 0 all well, 1 something failed, 2 something is missing.
+With WATCHWORD_TEST_POSTGRES or WATCHWORD_TEST_REDIS set it uses that server instead. Exit codes: 0
+all well, 1 something failed, 2 something is missing.
 """
 
 import os

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from tools.postgres import bound_to_us
 from tools.steps import Failed, headline
 
 PROGRAMS = ("valkey-server", "redis-server")
@@ -64,16 +65,16 @@ def _start(program: Path, folder: Path, password: str) -> tuple[subprocess.Popen
         told = f'port {port}\nbind 127.0.0.1\nsave ""\nappendonly no\nrequirepass {password}\n'
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [str(program), "-"],
+                [*bound_to_us(), str(program), "-"],
                 cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        assert process.stdin is not None
-        process.stdin.write(told.encode())
-        process.stdin.close()
+        if process.stdin is not None:
+            process.stdin.write(told.encode())
+            process.stdin.close()
         try:
             if _ready(process, port):
                 return process, port
