@@ -50,15 +50,19 @@ class Shield:
         trace = self._trace(scope)
         set_trace(trace)
         status = 0
+        answered: float | None = None
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = str(trace.request_id)
                 headers["X-Process-Time"] = f"{self._world.monotonic() - began:.6f}"
                 headers.setdefault("X-Content-Type-Options", "nosniff")
+                # A stream that goes on for minutes is not slow: it is told by how it began.
+                if headers.get("Content-Type", "").startswith("text/event-stream"):
+                    answered = self._world.monotonic()
             await send(message)
 
         try:
@@ -70,7 +74,7 @@ class Shield:
             if status == 0:
                 raise
         finally:
-            self._tell(scope, status, self._world.monotonic() - began)
+            self._tell(scope, status, (answered or self._world.monotonic()) - began)
 
     def _trace(self, scope: Scope) -> Trace:
         request_id = agent = None

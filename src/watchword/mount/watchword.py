@@ -23,7 +23,7 @@ from watchword.admin import routes as admin_routes
 from watchword.core import Core
 from watchword.edge.wire import install
 from watchword.errors import ConfigurationError
-from watchword.mount import health, wellknown
+from watchword.mount import feed, health, wellknown
 from watchword.mount.background import background
 from watchword.mount.compose import compose, dissolve
 from watchword.mount.openapi import describe_problems, merge
@@ -183,6 +183,7 @@ class Watchword:
             sessions_routes,
             accounts_routes,
             admin_routes,
+            feed,
             health,
         ):
             api.include_router(routes.router, prefix=settings.api_v1_prefix)

@@ -8,6 +8,7 @@ heard for that long, ``is_stale`` makes the guards ask the database before they 
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from watchword.db.unit import Database
 from watchword.errors import DatabaseUnavailable
@@ -20,6 +21,9 @@ from watchword.world import World
 _MOST_PATIENCE_SECONDS = 10.0
 # What may wait to be published. Beyond, entries are not: everybody finds them in the database.
 _MOST_UNPUBLISHED = 1000
+# What may wait for a follower. One that is further behind is let go: it can come back and begin
+# anew, and a peer that reads nothing must not fill the memory.
+_MOST_UNTOLD = 10_000
 
 
 class Feed:
@@ -34,19 +38,25 @@ class Feed:
         self._reading = asyncio.Lock()
         self._began: float | None = None
         self._trouble: str | None = None
-        self._followers: set[asyncio.Queue[Revocation]] = set()
+        self._followers: set[asyncio.Queue[Revocation | None]] = set()
         self._unpublished: asyncio.Queue[Revocation] | None = None
 
     def is_stale(self) -> bool:
         """Whether it is too long ago that everything was known."""
-        heard = self._heard_at
-        return heard is None or self._world.monotonic() - heard > self._max_staleness
+        return self.age() > self._max_staleness
+
+    def age(self) -> float:
+        """Seconds since everything was known; infinite before the first look."""
+        return inf if self._heard_at is None else self._world.monotonic() - self._heard_at
 
     def apply(self, entry: Revocation) -> None:
         """Refuse from now on what the entry ends, and pass it on to whoever follows."""
         if self.view.apply(entry):
-            for follower in self._followers:
-                follower.put_nowait(entry)
+            for follower in tuple(self._followers):
+                if follower.full():
+                    self._let_go(follower)
+                else:
+                    follower.put_nowait(entry)
 
     def announce(self, entry: Revocation) -> None:
         """Apply what this process itself has committed, and have it published where that is on."""
@@ -60,15 +70,34 @@ class Feed:
             self._unpublished = asyncio.Queue(_MOST_UNPUBLISHED)
         return self._unpublished
 
-    def follow(self) -> asyncio.Queue[Revocation]:
-        """A queue that every new entry is put into, until ``unfollow``."""
-        queue: asyncio.Queue[Revocation] = asyncio.Queue()
+    def follow(self) -> asyncio.Queue[Revocation | None]:
+        """A queue that every new entry is put into, until ``unfollow``.
+
+        None in it: nothing comes any more, because its reader is too slow or the process stops.
+        """
+        queue: asyncio.Queue[Revocation | None] = asyncio.Queue(_MOST_UNTOLD)
         self._followers.add(queue)
         return queue
 
-    def unfollow(self, queue: asyncio.Queue[Revocation]) -> None:
+    def unfollow(self, queue: asyncio.Queue[Revocation | None]) -> None:
         """Put nothing into the queue any more."""
         self._followers.discard(queue)
+
+    @property
+    def followers(self) -> int:
+        """How many follow."""
+        return len(self._followers)
+
+    def let_all_go(self) -> None:
+        """Tell whoever follows that nothing comes any more: a stop must not wait for them."""
+        for follower in tuple(self._followers):
+            self._let_go(follower)
+
+    def _let_go(self, follower: asyncio.Queue[Revocation | None]) -> None:
+        self._followers.discard(follower)
+        if follower.full():
+            follower.get_nowait()
+        follower.put_nowait(None)
 
     async def catch_up(self, database: Database) -> None:
         """Read what is new. Raises DatabaseUnavailable, and then is as stale as before.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +16,7 @@ from watchword.mount.serving import Served
 from watchword.mount.watchword import Watchword
 from watchword.seat import seat_app, seat_of
 from watchword.server import logs, metrics
+from watchword.server.stopping import told_to_stop
 from watchword.settings.load import load_settings
 
 
@@ -44,6 +47,15 @@ def create_app(auth: Watchword) -> FastAPI:
     install(app)
     auth.mount(app)
     seat = seat_of(app)
+    mounted = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(host: Any) -> AsyncIterator[Any]:
+        async with mounted(host) as state:
+            with told_to_stop(auth.core.feed.let_all_go):
+                yield state
+
+    app.router.lifespan_context = lifespan
 
     # What stands at the root is an app of its own behind a shield of its own, and takes what
     # Watchword's paths leave over. A shield around both would tell of each request twice.

@@ -197,6 +197,12 @@ def _keys(settings: Settings) -> Iterator[str]:
         if settings.secret_key is None:
             yield f"SECRET_KEY is not set. Make one with: {MAKE_A_KEY}"
         yield from _weak(settings)
+        for place, token in enumerate(settings.feed_tokens, start=1):
+            if len(token) < 32:
+                yield (
+                    f"Entry {place} of FEED_TOKENS is shorter than 32 characters. Make one with: "
+                    f"{MAKE_A_KEY}"
+                )
     elif settings.algorithm == "HS256":
         # RFC 7518, section 3.2: a shorter key is guessed offline from one token. In development
         # too, for the tokens look the same to whoever verifies them.

@@ -234,6 +234,10 @@ class Settings(BaseModel):
     registration: Literal["open", "closed"] = Field(
         "open", description="`closed`: only administrators make accounts."
     )
+    feed_tokens: tuple[Secret, ...] = Field(
+        (),
+        description="Bearer tokens for resource servers that follow the revocations over HTTP (docs/resource-servers.md), separated by commas so that one can take over from another. Without any, there is no such route.",
+    )
 
     # Limits on abuse: a count and a window in seconds, `5/60`; `off` lifts the limit
     limit_login: str = Field("5/60", description="Failed sign-ins by account and by network.")
