@@ -80,7 +80,9 @@ class RevocationView:
         user = self._users.get(token.subject)
         if user is not None and token.epoch < user[0]:
             return True
-        if self._everyone is None:
+        # Looked at once: in a resource server another thread may forget it meanwhile.
+        everyone = self._everyone
+        if everyone is None:
             return False
         # A session's id carries when it began (UUIDv7), so a token minted later for an older
         # session is refused too, and no clock but the one that made the id is asked.
@@ -88,7 +90,7 @@ class RevocationView:
             began = uuid.UUID(token.session_id).int >> 80
         except ValueError:
             return True
-        return began <= self._everyone[0]
+        return began <= everyone[0]
 
     def entries(self) -> list[Revocation]:
         """All that is known, as entries that would make another view the same."""
