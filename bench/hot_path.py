@@ -61,8 +61,8 @@ def measure(ground: Ground) -> Part:
         "The hot path",
         ["route", "requests/s", "of (a)", "p99, ms"],
         rows,
-        f"{CONNECTIONS} connections, median of {ground.pace.rounds} rounds. The constant is sent the "
-        "same token, which its route leaves unread: the two differ in the dependency alone.",
+        f"{CONNECTIONS} connections, median of {ground.pace.rounds} rounds. The constant is sent "
+        "the same token, which its route leaves unread: the two differ in the dependency alone.",
     )
     return Part("hot_path", [table], _bars(rate))
 
