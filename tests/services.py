@@ -46,11 +46,13 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def service(folder: Path, *arguments: str, **settings: str) -> Iterator[Service]:
+def service(
+    folder: Path, *arguments: str, port: int | None = None, **settings: str
+) -> Iterator[Service]:
     """Start a service, wait until it answers, and end it by its id."""
-    port = free_port()
+    port = port or free_port()
     output = folder / f"service-{port}.log"
-    with output.open("wb") as log:
+    with output.open("ab") as log:
         process = subprocess.Popen(
             [*WATCHWORD, "serve", "--port", str(port), *arguments],
             env=environment(folder, **settings),

@@ -31,7 +31,16 @@ HEAVY = {"sqlalchemy", "fastapi", "pydantic", "starlette", "jinja2", "alembic", 
 
 
 @pytest.mark.parametrize(
-    "module", ["watchword", "watchword.verify", "watchword.testing.plugin", "watchword.cli.main"]
+    "module",
+    [
+        "watchword",
+        "watchword.verify",
+        "watchword.verify.asgi",
+        "watchword.verify.remote",
+        "watchword.verify.resource",
+        "watchword.testing.plugin",
+        "watchword.cli.main",
+    ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     """A resource server imports ``verify``, every run of pytest the plugin."""
@@ -42,6 +51,21 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     loaded = set(done.stdout.split())
     assert "watchword" in loaded
     assert loaded & HEAVY == set()
+
+
+def test_a_service_does_not_load_the_http_client_of_a_resource_server() -> None:
+    code = "import watchword.verify, watchword.verify.asgi"
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "watchword.verify.verifier" in imported
+    assert (
+        imported & {"urllib.request", "http.client", "asyncio", "watchword.verify.remote"} == set()
+    )
 
 
 def test_every_public_name_is_there_typed_and_no_other_is() -> None:
