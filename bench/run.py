@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
+from types import FrameType
 
 from tools.steps import Failed, Stopped, headline, stopping_cleanly
 
@@ -22,6 +24,9 @@ PARTS = {
     "servers": servers.measure,
 }
 
+# On a quiet machine a run takes some 15; what is slower than this measures something else.
+MOST_MINUTES = 30
+
 
 def main() -> int:
     """Measure what is asked for; the exit code says whether it could be, not whether bars hold."""
@@ -30,6 +35,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="see that it runs; no figure counts")
     options = parser.parse_args()
     began = time.perf_counter()
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(MOST_MINUTES * 60)
     parts: list[Part] = []
     try:
         with stopping_cleanly(), ground(QUICK if options.quick else THOROUGH) as laid:
@@ -52,6 +59,10 @@ def main() -> int:
     if not options.only and not options.quick:
         write(parts, seconds)
     return 0
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> None:
+    raise Failed(f"the run took more than {MOST_MINUTES} minutes: is the machine busy?")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,11 @@ def measure(ground: Ground) -> Part:
                 subject.name,
                 *(number(each) for each in (quiet.rate, stormy.rate)),
                 f"{kept:.0%}",
-                *(number(each) for each in (quiet.p50, stormy.p50, quiet.p99, stormy.p99)),
+                *(
+                    # Nobody was answered while it blew, so nobody waited so and so long.
+                    number(each) if each else "no answer"
+                    for each in (quiet.p50, stormy.p50, quiet.p99, stormy.p99)
+                ),
                 *(number(each) for each in (during, alone)),
             ]
         )
