@@ -34,7 +34,7 @@ def sign_in(running: Service) -> str:
 
 
 def ready(resource: ResourceServer) -> float:
-    return wait_for(resource.is_ready)
+    return wait_for(resource.is_ready, 20)
 
 
 def elsewhere(resource: ResourceServer) -> TestClient:

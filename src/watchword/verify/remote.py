@@ -38,7 +38,7 @@ _MOST_KEYS = 100
 _MOST_BYTES = 262_144
 _TIMEOUT_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 3.0
-_LONGEST_WAIT_SECONDS = 10.0
+_LONGEST_WAIT_SECONDS = 5.0
 
 # What goes wrong on the way, and what can't be read when it has come.
 _TROUBLE = (OSError, HTTPException, ValueError, RecursionError)
