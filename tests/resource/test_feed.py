@@ -11,8 +11,11 @@ import pytest
 
 from tests.resource.issuer import FEED, Issuer, answer, issuer, resource_server, wait_for
 from watchword.core import Core
+from watchword.errors import ConfigurationError
 from watchword.revocations.feed import Feed
 from watchword.revocations.stream import events
+from watchword.settings.check import refuse_unsafe
+from watchword.settings.load import load_settings
 from watchword.testing import Running
 from watchword.verify import CannotKnow, InvalidToken, ResourceServer
 from watchword.verify.revocations import Kind, Revocation, RevocationView
@@ -59,6 +62,17 @@ def test_the_snapshot_is_for_who_has_a_token_and_is_not_sent_twice(watchword: Ru
     assert (status, session_id in text) == (200, True)
     assert tag != empty
     assert ask(first, tag)[0] == 304
+
+
+def test_production_refuses_a_feed_token_that_could_be_guessed() -> None:
+    def start(*tokens: str) -> None:
+        secret = "Kq3vT9zLw2Xc8Rb5Yn7Pm4Hd6Jg1Fs0UaEiO"
+        values = {"secret_key": secret, "mail": "off", "feed_tokens": tokens}
+        refuse_unsafe(load_settings(env={}, env_file=None, **values).settings)
+
+    start(*TOKENS.split(","))
+    with pytest.raises(ConfigurationError, match="Entry 2 of FEED_TOKENS"):
+        start(TOKENS.split(",")[0], "short")
 
 
 async def told(feed: Feed, count: int, *, heartbeat: float = 0.2) -> list[str]:

@@ -56,7 +56,8 @@ SECRETS = st.one_of(
     st.text(CAPITALS + "\n\0\udcff,:@/", min_size=12, max_size=50),
 )
 SECRET_NAMES = [
-    "secret_key", "secret_key_previous", "smtp_password", "metrics_token", "database_url",
+    "secret_key", "secret_key_previous", "smtp_password", "metrics_token", "feed_tokens",
+    "database_url",
 ]  # fmt: skip
 
 
