@@ -55,7 +55,10 @@ async def send(unit: Unit, core: Core, account: Account) -> Secret:
 
 
 async def request_change(unit: Unit, core: Core, account: Account, new_email: str) -> None:
-    """Ask the new address whether it is the caller's. Raises EmailTaken."""
+    """Ask the new address whether it is the caller's. Raises EmailTaken, TooManyRequests."""
+    # The address is anybody's: each try sends a stranger mail, or tells that one has an account.
+    network = network_of(current_trace().address)
+    core.limits.charge(Action.VERIFICATION, [f"account:{account.id}", network])
     await service.refuse_taken(unit, username=None, email=new_email, but=account.id)
     hours = core.settings.email_verification_token_expire_hours
     token = await onetime.issue(
@@ -98,7 +101,7 @@ async def _confirm_address(unit: Unit, core: Core, token: Secret) -> Account:
 
 async def _confirm_change(unit: Unit, core: Core, token: Secret) -> Account:
     account, used = await _use(unit, Purpose.CHANGE_EMAIL, token)
-    old_key, _, new_email = (used.subject or "").partition(" ")
+    old_key, _, new_email = (used.subject or "").rpartition(" ")
     if old_key != fold(account.email):
         raise InvalidOneTimeToken(detail="the address has changed")
     return await replace(unit, core, account, new_email, is_verified=True)

@@ -23,6 +23,7 @@ from watchword.errors import (
     PasswordRefused,
     RoleRequired,
     TooBusy,
+    TooManyRequests,
     UsernameTaken,
     UserNotFound,
 )
@@ -67,6 +68,7 @@ async def count_users(core: CoreDep, _admin: AdminUser) -> dict[str, int]:
         UsernameTaken,
         EmailTaken,
         LastAdministrator,
+        TooManyRequests,
     ),
 )
 async def update_user(

@@ -8,12 +8,12 @@ from typing import Any
 from watchword.accounts import service as accounts
 from watchword.accounts import verification
 from watchword.accounts.account import Account, UserRole
-from watchword.accounts.names import check_email, check_full_name, check_username, fold
+from watchword.accounts.names import check_email, check_full_name, check_username
 from watchword.audit import service as audit
 from watchword.audit.events import Event
 from watchword.core import Core
 from watchword.db.unit import Unit
-from watchword.errors import Forbidden, UserNotFound
+from watchword.errors import Forbidden, InvalidAccessToken, UserNotFound
 from watchword.sessions import service as sessions
 
 # What only an administrator may change. A plain user who sends one is told so, and nothing changes.
@@ -34,8 +34,9 @@ class Changes:
 async def update(core: Core, caller: Account, user_id: int, changes: Changes) -> Account:
     """Change a user: oneself, or for an administrator anybody.
 
-    Raises Forbidden, UserNotFound, UsernameTaken, EmailTaken, InvalidInput, LastAdministrator. An
-    address that somebody changes of their own replaces the old one once it has been verified.
+    Raises Forbidden, UserNotFound, UsernameTaken, EmailTaken, InvalidInput, LastAdministrator,
+    TooManyRequests. An address that somebody changes of their own replaces the old one once it has
+    been verified.
     """
     if not caller.is_admin:
         if user_id != caller.id:
@@ -48,6 +49,7 @@ async def update(core: Core, caller: Account, user_id: int, changes: Changes) ->
         if changes.privileged():
             await accounts.hold_administrators(unit)
         account = await accounts.lock(unit, user_id)
+        await _refuse_stale(unit, caller)
         email = values.pop("email", None)
         if email is not None and email != account.email:
             account = await _change_email(unit, core, caller, account, email, values)
@@ -58,12 +60,14 @@ async def update(core: Core, caller: Account, user_id: int, changes: Changes) ->
 
 
 async def delete(core: Core, caller: Account, user_id: int) -> None:
-    """Delete a user, its sessions and all that is its own. Raises UserNotFound,
-    LastAdministrator.
+    """Delete a user, its sessions and all that is its own.
+
+    Raises UserNotFound, LastAdministrator, UserReferenced.
     """
     async with core.database.write() as unit:
         await accounts.hold_administrators(unit)
         account = await accounts.lock(unit, user_id)
+        await _refuse_stale(unit, caller)
         await accounts.remove(unit, core.settings, account)
         await audit.record(unit, Event.USER_DELETED, user_id=user_id, actor_id=caller.id)
 
@@ -77,6 +81,17 @@ async def deactivate(core: Core, username: str) -> Account:
         await accounts.hold_administrators(unit)
         account = await accounts.lock(unit, found.id)
         return await _change(unit, core, None, account, {"is_active": False})
+
+
+async def _refuse_stale(unit: Unit, caller: Account) -> None:
+    """Raise InvalidAccessToken where the caller's role, state or sessions have changed meanwhile.
+
+    A request that waits for the rows of the one that ends its caller's power must not go on with
+    it afterwards.
+    """
+    now = await accounts.find(unit, caller.id)
+    if now is None or now.epoch != caller.epoch:
+        raise InvalidAccessToken(detail="the caller's account changed during the request")
 
 
 def _checked(sent: dict[str, Any]) -> dict[str, Any]:
@@ -95,8 +110,9 @@ def _checked(sent: dict[str, Any]) -> dict[str, Any]:
 async def _change_email(
     unit: Unit, core: Core, caller: Account, account: Account, email: str, values: dict[str, Any]
 ) -> Account:
-    if fold(email) == fold(account.email):
-        # The same address in other letters: nothing to prove.
+    if email.lower() == account.email.lower():
+        # The same address in other letters: nothing to prove. By case alone: straße and strasse
+        # are one key here, and two mailboxes out there.
         return await accounts.change(unit, core.settings, account, {"email": email})
     if caller.is_admin:
         verified = values.pop("is_verified", False)
