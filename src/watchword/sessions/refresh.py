@@ -18,7 +18,7 @@ from watchword.limits.service import Action, network_of
 from watchword.revocations import service as revocations
 from watchword.secret import Secret
 from watchword.sessions import _queries as queries
-from watchword.sessions.service import Started, TokenPair, idle_end, pair
+from watchword.sessions.service import Started, TokenPair, disown, idle_end, pair
 from watchword.tokens.refresh import RefreshClaim
 from watchword.trace import current_trace
 from watchword.world import milliseconds_of
@@ -88,6 +88,7 @@ async def _end_reused(unit: Unit, core: Core, account: Account, row: queries.Ses
         # Others came with it at the same moment; the first has ended it and told the owner.
         return
     await revocations.revoke_sessions(unit, core.settings, [row.id])
+    await disown(unit, account.id)
     await audit.record(
         unit, Event.SESSION_REUSED, user_id=account.id, session=str(row.id), device=row.user_agent
     )

@@ -96,3 +96,4 @@ async def end_session(
         await service.end(
             unit, core.settings, caller.user_id, session_id, reason="ended from another session"
         )
+        await service.disown(unit, caller.user_id)

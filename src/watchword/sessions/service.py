@@ -17,7 +17,8 @@ from watchword.errors import SessionNotFound
 from watchword.revocations import service as revocations
 from watchword.sessions import _queries as queries
 from watchword.settings.schema import Settings
-from watchword.tokens import access
+from watchword.tokens import access, onetime
+from watchword.tokens.onetime import Purpose
 from watchword.tokens.refresh import RefreshClaim
 from watchword.trace import current_trace
 from watchword.world import milliseconds_of
@@ -120,6 +121,15 @@ async def end(
         raise SessionNotFound
 
 
+async def disown(unit: Unit, user_id: int) -> None:
+    """Void what a session that was not its owner's may have left behind.
+
+    Its thief could have asked for another address, and confirm it when the session has ended:
+    whoever has the address resets the password.
+    """
+    await onetime.void(unit, user_id, Purpose.CHANGE_EMAIL)
+
+
 async def _end(
     unit: Unit, settings: Settings, user_id: int, ids: Sequence[uuid.UUID], *, reason: str
 ) -> int:
@@ -140,7 +150,7 @@ async def end_all(
     reason: str,
     keep: uuid.UUID | None = None,
 ) -> int:
-    """End a user's sessions, all or all but ``keep``; gives how many were live.
+    """End a user's sessions, all or all but ``keep``, and what they left; gives how many were live.
 
     The epoch is advanced first: that locks the user's row, so that a sign-in under way with what
     has just been changed either has committed, and is ended here, or finds its account changed.
@@ -151,6 +161,7 @@ async def end_all(
         await revocations.revoke_user(unit, settings, user_id, epoch)
     else:
         await revocations.revoke_sessions(unit, settings, ended)
+    await disown(unit, user_id)
     await audit.record(unit, Event.SESSIONS_ENDED, user_id=user_id, count=len(ended), reason=reason)
     return len(ended)
 
@@ -163,6 +174,8 @@ async def end_everybodys(unit: Unit, settings: Settings, *, reason: str) -> int:
     # Another machine's clock may be ahead: what it has begun is before us all the same.
     began_up_to = max(now, milliseconds_of(newest) if newest is not None else 0)
     await revocations.revoke_everyone(unit, settings, began_up_to)
+    # As ``disown``, for everybody: with a leaked key, whose sessions were whose is not known.
+    await onetime.void_everybodys(unit, Purpose.CHANGE_EMAIL)
     await audit.record(unit, Event.EVERYONE_SIGNED_OUT, count=count, reason=reason)
     return count
 

@@ -57,6 +57,15 @@ async def use_all_of(unit: Unit, user_id: int | None, purposes: tuple[str, ...])
     )
 
 
+async def use_everybodys(unit: Unit, purposes: tuple[str, ...]) -> None:
+    """Let no live token of anybody and these purposes be used any more."""
+    await unit.execute(
+        update(tokens)
+        .where(tokens.c.purpose.in_(purposes), tokens.c.used_at.is_(None))
+        .values(used_at=unit.now)
+    )
+
+
 async def delete_ended(unit: Unit, before: datetime, limit: int) -> int:
     """Delete up to ``limit`` tokens that expired before then."""
     some = select(tokens.c.id).where(tokens.c.expires_at < before).limit(limit)

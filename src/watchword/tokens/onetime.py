@@ -81,6 +81,11 @@ async def void(unit: Unit, user_id: int | None, *purposes: Purpose) -> None:
     await queries.use_all_of(unit, user_id, tuple(purpose.value for purpose in purposes))
 
 
+async def void_everybodys(unit: Unit, *purposes: Purpose) -> None:
+    """Void every live token of anybody for these purposes."""
+    await queries.use_everybodys(unit, tuple(purpose.value for purpose in purposes))
+
+
 async def clean_up(unit: Unit, *, limit: int = 500) -> int:
     """Delete some of the tokens that expired a day ago; gives how many."""
     return await queries.delete_ended(unit, unit.now - timedelta(days=1), limit)
