@@ -136,8 +136,9 @@ class unavailable:  # noqa: N801 - reads as a statement: ``with unavailable():``
             raise DatabaseUnavailable(detail=f"{type(error).__name__}: {error}") from error
 
 
-# Deadlock, serialization failure, lock not available: the loser of a race, who may try again.
-_CLASHES = frozenset({"40P01", "40001", "55P03"})
+# Deadlock, serialization failure, lock not available, or what a new row hangs on was deleted a
+# moment ago: the loser of a race, who may try again.
+_CLASHES = frozenset({"40P01", "40001", "55P03", "23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 
 # Connection, authorization, no such database, resources (too many connections), a database that
 # lets nobody in while it is moved or restored, shutting down.
@@ -145,7 +146,7 @@ _NOT_THERE = ("08", "28", "3D", "53", "55000", "57P")
 
 
 def _clashed(error: DBAPIError) -> bool:
-    return _sqlstate(error) in _CLASHES
+    return (_sqlstate(error) or getattr(error.orig, "sqlite_errorname", "")) in _CLASHES
 
 
 def _sqlstate(error: DBAPIError) -> str:
