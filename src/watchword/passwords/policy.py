@@ -61,9 +61,11 @@ def _unreadable(text: str) -> str | None:
 
 
 def _wrong_length(text: str, least: int) -> str | None:
-    if len(text) > MAX_CHARACTERS:
+    length = len(unicodedata.normalize("NFKC", text))
+    # Of both spellings: one letter can become eighteen, and the rules below read each again.
+    if max(len(text), length) > MAX_CHARACTERS:
         return f"may have {MAX_CHARACTERS} characters at most"
-    if len(unicodedata.normalize("NFKC", text)) < least:
+    if length < least:
         return f"must have at least {least} characters"
     return None
 

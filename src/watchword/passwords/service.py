@@ -12,9 +12,9 @@ from watchword.core import Core
 from watchword.db.unit import ReadUnit, Unit
 from watchword.email import outbox
 from watchword.email.messages import PasswordChanged
-from watchword.errors import WrongCurrentPassword
+from watchword.errors import TooBusy, WrongCurrentPassword
 from watchword.hashing.pool import WrongPassword
-from watchword.limits.service import Action
+from watchword.limits.service import Action, network_of
 from watchword.passwords import _queries as queries
 from watchword.passwords.policy import check_password
 from watchword.secret import Secret
@@ -76,13 +76,18 @@ async def change(
     Raises WrongCurrentPassword, PasswordRefused, TooBusy, TooManyRequests.
     """
     check_password(new, core.settings, personal_words(account), where="new_password")
-    charge = core.limits.charge(Action.LOGIN, [f"change:{account.id}"])
+    # By network too: else whoever has some accounts keeps the queue of hashes full for everybody.
+    network = network_of(current_trace().address)
+    charge = core.limits.charge(Action.LOGIN, [f"change:{account.id}", f"change:{network}"])
     async with core.database.read() as unit:
         credential = await credential_of(unit, account)
     try:
         await prove(core, credential, current)
     except WrongPassword as error:
         raise WrongCurrentPassword from error
+    except TooBusy:
+        core.limits.refund(charge)
+        raise
     core.limits.refund(charge)
     new_hash = await core.hasher.hash(new)
     async with core.database.write() as unit:
