@@ -61,10 +61,14 @@ class Limits:
                 tries.popleft()
             if len(tries) >= count:
                 wait = max(1, int(tries[0] + window - now) + 1)
-                raise TooManyRequests(retry_after=wait, detail=f"{action.value} for {key[1]}")
+                # By what, never by whom: people type their password into the name's field.
+                kind = key[1].partition(":")[0]
+                raise TooManyRequests(retry_after=wait, detail=f"{action.value} by {kind}")
         for key in keys:
             if key not in self._tries and len(self._tries) >= _MOST_KEYS:
-                self._forget_oldest()
+                # The key that came first goes first (dicts keep their order). Not a sweep: with
+                # the table kept full by an attacker, each try would go through all of it.
+                del self._tries[next(iter(self._tries))]
             self._tries.setdefault(key, deque()).append(now)
         return Charge(keys, now)
 
@@ -84,12 +88,6 @@ class Limits:
             rule = self._rules[key[0]]
             if rule is None or not tries or tries[-1] <= now - rule[1]:
                 del self._tries[key]
-
-    def _forget_oldest(self) -> None:
-        self.forget_idle()
-        if len(self._tries) >= _MOST_KEYS:
-            # dicts keep their order: the key that came first goes first.
-            del self._tries[next(iter(self._tries))]
 
 
 def network_of(address: str | None) -> str:
