@@ -11,7 +11,7 @@ from watchword.accounts.names import check_email, check_full_name, check_usernam
 from watchword.audit import service as audit
 from watchword.audit.events import Event
 from watchword.core import Core
-from watchword.errors import Forbidden
+from watchword.errors import Forbidden, InvalidOneTimeToken
 from watchword.limits.service import Action, network_of
 from watchword.passwords import service
 from watchword.passwords.policy import check_password
@@ -54,7 +54,8 @@ async def create_first_admin(
 ) -> Account:
     """Make the first administrator with the link that the start printed.
 
-    Raises InvalidOneTimeToken when it was used, and the same refusals as ``create``.
+    Raises InvalidOneTimeToken when it was used or there is an administrator by now, and the same
+    refusals as ``create``.
     """
     charge = core.limits.charge(Action.TOKEN, [network_of(current_trace().address)])
     async with core.database.read() as unit:
@@ -82,6 +83,9 @@ async def _create(
     async with core.database.write() as write:
         if first_admin is not None:
             await onetime.use(write, Purpose.FIRST_ADMIN, first_admin)
+            # Made meanwhile by another way: the link in a terminal's history makes no second one.
+            if await accounts.page(write, skip=0, limit=1, role=UserRole.ADMIN):
+                raise InvalidOneTimeToken(detail="there is an administrator by now")
         account = await accounts.create(write, new)
         await service.put(write, account.id, new_hash)
         stranger = actor is None and first_admin is None
