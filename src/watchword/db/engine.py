@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def make_engine(settings: Settings) -> AsyncEngine:
         "pool_reset_on_return": None,
     }
     if url.get_backend_name() == "sqlite":
-        _make_private_folder(Path(str(url.database)).parent)
+        _make_private(Path(str(url.database)))
         engine = create_async_engine(url, connect_args={"timeout": 10}, **options)
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
@@ -87,9 +89,15 @@ def lone_engine(settings: Settings) -> AsyncEngine:
     )
 
 
-def _make_private_folder(folder: Path) -> None:
-    """The SQLite file holds hashes and addresses: nobody else on the machine reads them."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _make_private(file: Path) -> None:
+    """The SQLite file holds hashes and addresses: nobody else on the machine reads them.
+
+    A folder that is there already may be open to others: the file itself is not, and SQLite gives
+    the files beside it the same mode. Where it can't be made, connecting says why.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
