@@ -60,6 +60,8 @@ class Shield:
                 headers["X-Request-ID"] = str(trace.request_id)
                 headers["X-Process-Time"] = f"{self._world.monotonic() - began:.6f}"
                 headers.setdefault("X-Content-Type-Options", "nosniff")
+                # Accounts, sessions and tokens: what may be kept says so itself (ASVS 14.3.2).
+                headers.setdefault("Cache-Control", "no-store")
                 # A stream that goes on for minutes is not slow: it is told by how it began.
                 if headers.get("Content-Type", "").startswith("text/event-stream"):
                     answered = self._world.monotonic()
