@@ -207,7 +207,7 @@ _SETTING = r"(?P<setting>\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{22}
 _BCRYPT = _SETTING + r"(?P<digest>[./A-Za-z0-9]{31})"
 _V1_OR_V2 = r"(?:v=2,t=(?P<type>2b),r=|(?P<type1>2[ab]),)(?P<cost>[4-9]|[12][0-9]|3[01])"
 _SPLIT = r"\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
-_TEXT = r"(?P<text>[^$]{1,512})"
+_TEXT = r"(?P<text>[^$\0]{1,512})"  # PostgreSQL's text has no NUL
 _HEX = r"(?P<hex>[0-9a-f]{2,256})"
 _BASE64 = r"(?P<base64>[A-Za-z0-9+/]{1,200}={0,2})"
 _UNPADDED = r"\$(?P<salt>[A-Za-z0-9+/.]{0,1400})\$(?P<digest>[A-Za-z0-9+/.]{1,200})"
