@@ -186,6 +186,14 @@ class Conflict(WatchwordError):
     default = "The request contradicts what is there"
 
 
+class UserReferenced(Conflict):
+    """A table of the host's app refers to the user, and does not let it go."""
+
+    code = "user_referenced"
+    title = "User referred to"
+    default = "Other data of this app refers to this user. Deactivate it, or delete the data first."
+
+
 class UsernameTaken(Conflict):
     """Another account has this username, or one that reads the same."""
 

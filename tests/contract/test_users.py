@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from tests.contract.problems import assert_problem
 from tests.contract.records import events
 from watchword.audit.events import Event
+from watchword.core import Core
 from watchword.testing import Running
 
 
@@ -167,6 +169,22 @@ def test_deleting_takes_an_administrator_and_takes_everything(watchword: Running
     again = watchword.sign_in(plain.user["username"])
     assert again.id != plain.id
     assert_problem(plain.get(f"{watchword.prefix}/auth/me"), 401)
+
+
+@pytest.mark.shapes("mounted-sqlite", "mounted-postgres")
+def test_a_user_that_the_hosts_own_data_refers_to_is_not_deleted(watchword: Running) -> None:
+    admin, buyer = watchword.login_as(role="admin"), watchword.login_as()
+
+    async def refer(core: Core) -> None:
+        async with core.database.write() as unit:
+            await unit.execute(text("CREATE TABLE orders (buyer INTEGER REFERENCES users(id))"))
+            await unit.execute(text("INSERT INTO orders VALUES (:id)").bindparams(id=buyer.id))
+
+    watchword.call(refer)
+    refused = admin.delete(f"{watchword.prefix}/users/{buyer.id}")
+    assert_problem(refused, 409)
+    assert refused.json()["code"] == "user_referenced"
+    assert buyer.get(f"{watchword.prefix}/auth/me").status_code == 200
 
 
 def test_the_last_administrator_stays(watchword: Running) -> None:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from watchword.accounts import _queries as queries
 from watchword.accounts.account import Account, NewAccount, UserRole
 from watchword.accounts.names import fold, login_key
 from watchword.db.unit import ReadUnit, Unit
-from watchword.errors import EmailTaken, LastAdministrator, UsernameTaken, UserNotFound
+from watchword.errors import (
+    EmailTaken,
+    LastAdministrator,
+    UsernameTaken,
+    UserNotFound,
+    UserReferenced,
+)
 from watchword.revocations import service as revocations
 from watchword.settings.schema import Settings
 
@@ -160,11 +168,18 @@ async def change(unit: Unit, settings: Settings, seen: Account, values: dict[str
 
 
 async def remove(unit: Unit, settings: Settings, seen: Account) -> None:
-    """Delete an account and what hangs on it. Raises UserNotFound, LastAdministrator."""
+    """Delete an account and what hangs on it.
+
+    Raises UserNotFound, LastAdministrator, and UserReferenced where the host's own tables hold it.
+    """
     await _keep_an_administrator(unit, seen, {"is_active": False})
     epoch = await advance_epoch(unit, seen.id)
-    if not await queries.remove(unit, seen.id):
-        raise UserNotFound
+    try:
+        if not await queries.remove(unit, seen.id):
+            raise UserNotFound
+    except IntegrityError as error:
+        # Our own tables let it go (ON DELETE CASCADE): only the host's can object.
+        raise UserReferenced(detail=str(error.orig)) from error
     await revocations.revoke_user(unit, settings, seen.id, epoch)
 
 
