@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from tests.contract.problems import assert_problem
 from tests.contract.workers import another_worker
@@ -39,12 +40,20 @@ def watchword_host(shape: str) -> Callable[[Watchword], FastAPI]:
 
 
 @pytest.mark.shapes("mounted-sqlite")
+def test_what_fails_in_the_hosts_own_route_fails_its_test_where_it_happened(
+    watchword: Running,
+) -> None:
+    with pytest.raises(RuntimeError, match="the host's own trouble"):
+        watchword.client.get("/broken")
+
+
+@pytest.mark.shapes("mounted-sqlite")
 def test_the_hosts_own_routes_handlers_and_middleware_stay_its_own(watchword: Running) -> None:
     client = watchword.client
     invalid = client.get("/numbers/x")
     assert (invalid.status_code, invalid.json()) == (418, {"hostile": "invalid"})
     assert client.get("/numbers/7").json() == 7
-    broken = client.get("/broken")
+    broken = TestClient(client.app, raise_server_exceptions=False).get("/broken")
     assert (broken.status_code, broken.json()) == (599, {"hostile": "failed"})
     assert client.get("/nicknames").json() == [{"nickname": "mine"}]
     # What merely looks like ours, below our path too, is the host's.

@@ -109,7 +109,6 @@ def watchword(
         base_url="http://localhost:8000",
         client=("127.0.0.1", 50000),
         follow_redirects=False,
-        raise_server_exceptions=False,
     ) as client:
         yield Running(auth, client, clock, watchword_path)
 
