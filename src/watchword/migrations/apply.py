@@ -64,8 +64,9 @@ async def require_current(engine: AsyncEngine) -> None:
     _refuse_unknown(found.current)
     if not found.is_current:
         at = "empty" if found.current is None else f"at {found.current}"
+        # An empty one is often not the one that was meant: DATABASE_URL forgotten, another folder.
         raise ConfigurationError(
-            f"The database is {at} and this version needs {found.wanted}. "
+            f"The database {engine.url.database} is {at} and this version needs {found.wanted}. "
             "Run `watchword db upgrade`, or set AUTO_MIGRATE=true"
         )
 

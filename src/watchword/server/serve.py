@@ -36,7 +36,7 @@ _KEEP_ALIVE_SECONDS = 15
 _HEADER_BYTES = 65_536
 _WORKER_SILENCE_SECONDS = 15
 _WORKER_START_SECONDS = 60.0
-_FIRST_ADMIN = "watchword users create USERNAME EMAIL --role admin --verified --password-stdin"
+_FIRST_ADMIN = "watchword users create USERNAME EMAIL --role admin --verified"
 
 
 class PortUnusable(ServiceUnavailable):
@@ -80,6 +80,8 @@ async def _prepare(settings: Settings, world: World, say: Callable[[str], None])
     core = await compose(settings, world, None)
     try:
         say(f"{settings.app_name} serves {settings.base_url}")
+        if settings.public_url is not None:
+            say(f"  listening on        {settings.host} port {settings.port}")
         say(f"  API documentation   {settings.base_url}/docs")
         if settings.is_development and settings.mail_mode is MailMode.KEEP:
             say(f"  mail, kept here     {settings.base_url}/dev/mail")

@@ -51,7 +51,9 @@ def client(service: Service) -> Iterator[httpx2.Client]:
 
 def test_the_terminal_says_where_to_go_and_how_to_make_an_administrator(service: Service) -> None:
     assert "https://id.example.org/docs" in service.terminal
-    assert "watchword users create USERNAME EMAIL --role admin" in service.terminal
+    assert f"127.0.0.1 port {service.port}" in service.terminal
+    # Without --password-stdin: whoever types that at a terminal waits before an empty line.
+    assert "watchword users create USERNAME EMAIL --role admin --verified\n" in service.terminal
     assert "/account/setup" not in service.terminal
     assert "/dev/mail" not in service.terminal
 
