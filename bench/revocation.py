@@ -33,7 +33,9 @@ def main(logouts: int) -> None:
 def report(name: str, folder: Path, logouts: int, **settings: str) -> None:
     """Measure on one database."""
     folder.mkdir()
-    with service(folder, "--workers", str(WORKERS), log_level="error", **settings) as running:
+    with service(
+        folder, "--workers", str(WORKERS), port=None, log_level="error", **settings
+    ) as running:
         print(f"{name}: {figures(measure(running, WORKERS, logouts))}", flush=True)
 
 

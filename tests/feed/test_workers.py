@@ -33,7 +33,7 @@ def database_setting(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]
 def test_a_logout_is_heard_of_by_all_four_workers_within_the_bound(
     tmp_path: Path, database_setting: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with service(tmp_path, "--workers", str(WORKERS), **database_setting) as running:
+    with service(tmp_path, "--workers", str(WORKERS), port=None, **database_setting) as running:
         seconds = measure(running, WORKERS, LOGOUTS)
     with capsys.disabled():
         sys.stdout.write(f"\nlogout to the last acceptance: {figures(seconds)}\n")
