@@ -246,7 +246,8 @@ class Settings(BaseModel):
         "5/3600", description="Reset requests by address and by network."
     )
     limit_verification: str = Field(
-        "5/3600", description="Verification requests by account and by network."
+        "5/3600",
+        description="Verification requests and changes of address, by account and by network.",
     )
     limit_refresh: str = Field("60/60", description="Refused refreshes by network.")
     limit_token: str = Field("20/60", description="Wrong one-time tokens by network.")
