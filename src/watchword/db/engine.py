@@ -95,7 +95,13 @@ def _make_private(file: Path) -> None:
     A folder that is there already may be open to others: the file itself is not, and SQLite gives
     the files beside it the same mode. Where it can't be made, connecting says why.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database can't be kept in {file.parent}: {error.strerror}. Set DATA_DIR, or "
+            "DATABASE_URL, to a place that this user may write."
+        ) from error
     with suppress(OSError):
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 

@@ -100,6 +100,18 @@ def test_a_database_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None
     assert "s3cret" not in refused.stderr
 
 
+@pytest.mark.parametrize("setting", ["data_dir", "database_url"])
+def test_a_folder_that_cant_be_made_is_one_sentence(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "file").write_text("")
+    place = str(tmp_path / "file" / "folder")
+    value = place if setting == "data_dir" else f"sqlite:///{place}/app.db"
+    refused = watchword(tmp_path, "db", "check", **{setting: value})
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert place in refused.stderr
+    assert "DATA_DIR" in refused.stderr
+
+
 def test_the_version_is_told(tmp_path: Path) -> None:
     assert watchword(tmp_path, "--version").stdout == f"watchword {__version__}\n"
     assert watchword(tmp_path, "version").stdout == f"watchword {__version__}\n"
