@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from watchword.accounts._tables import users
@@ -25,6 +25,10 @@ _COLUMNS = (
     users.c.updated_at,
     users.c.last_login,
 )
+
+_BY_ID = select(*_COLUMNS).where(users.c.id == bindparam("user_id"))
+_BY_USERNAME_KEY = select(*_COLUMNS).where(users.c.username_key == bindparam("key"))
+_BY_EMAIL_KEY = select(*_COLUMNS).where(users.c.email_key == bindparam("key"))
 
 
 def _account(row: Row[Any]) -> Account:
@@ -52,7 +56,7 @@ async def insert_unless_taken(unit: Unit, values: dict[str, Any]) -> Account | N
 
 async def by_id(unit: ReadUnit, user_id: int) -> Account | None:
     """The account of this id."""
-    row = (await unit.execute(select(*_COLUMNS).where(users.c.id == user_id))).first()
+    row = (await unit.execute(_BY_ID, {"user_id": user_id})).first()
     return None if row is None else _account(row)
 
 
@@ -65,13 +69,13 @@ async def lock(unit: Unit, user_id: int) -> Account | None:
 
 async def by_username_key(unit: ReadUnit, key: str) -> Account | None:
     """The account of this folded username."""
-    row = (await unit.execute(select(*_COLUMNS).where(users.c.username_key == key))).first()
+    row = (await unit.execute(_BY_USERNAME_KEY, {"key": key})).first()
     return None if row is None else _account(row)
 
 
 async def by_email_key(unit: ReadUnit, key: str) -> Account | None:
     """The account of this folded address."""
-    row = (await unit.execute(select(*_COLUMNS).where(users.c.email_key == key))).first()
+    row = (await unit.execute(_BY_EMAIL_KEY, {"key": key})).first()
     return None if row is None else _account(row)
 
 

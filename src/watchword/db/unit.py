@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,9 +31,13 @@ class ReadUnit:
     now: datetime
     world: World
 
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
-        """Run one statement in this transaction."""
-        return await self.connection.execute(statement)
+    async def execute(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Run one statement. ``values`` fill the parameters of one that was built beforehand: what
+        runs on every request is not put together on every request.
+        """
+        return await self.connection.execute(statement, values)
 
     @property
     def is_sqlite(self) -> bool:

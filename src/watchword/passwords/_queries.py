@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from watchword.db.unit import ReadUnit, Unit
 from watchword.passwords._tables import passwords
 
+_HASH_OF = select(passwords.c.hash).where(passwords.c.user_id == bindparam("of"))
+
 
 async def hash_of(unit: ReadUnit, user_id: int) -> str | None:
     """The user's hash, if there is one."""
-    statement = select(passwords.c.hash).where(passwords.c.user_id == user_id)
-    return (await unit.execute(statement)).scalar_one_or_none()
+    return (await unit.execute(_HASH_OF, {"of": user_id})).scalar_one_or_none()
 
 
 async def hashes_of(unit: ReadUnit, user_ids: Sequence[int]) -> dict[int, str]:

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from watchword.db.unit import ReadUnit, Unit
 from watchword.sessions._tables import sessions
@@ -25,21 +36,34 @@ async def insert_session(unit: Unit, values: dict[str, Any]) -> None:
     await unit.execute(insert(sessions).values(**values))
 
 
+# Built once: it runs at every refresh.
+_ROTATE = (
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session"),
+        sessions.c.generation == bindparam("was"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+    )
+    .values(
+        generation=bindparam("becomes"), rotated_at=bindparam("now"), expires_at=bindparam("ends")
+    )
+    .returning(sessions)
+)
+
+
 async def rotate(
     unit: Unit, session_id: uuid.UUID, generation: int, expires_at: datetime
 ) -> SessionRow | None:
     """The next generation: one statement, so that of many who try at once one turns it."""
-    statement = (
-        update(sessions)
-        .where(
-            sessions.c.id == session_id,
-            sessions.c.generation == generation,
-            _live(unit),
-        )
-        .values(generation=generation + 1, rotated_at=unit.now, expires_at=expires_at)
-        .returning(sessions)
-    )
-    return (await unit.execute(statement)).first()
+    values = {
+        "session": session_id,
+        "was": generation,
+        "becomes": generation + 1,
+        "now": unit.now,
+        "ends": expires_at,
+    }
+    return (await unit.execute(_ROTATE, values)).first()
 
 
 async def by_id(unit: ReadUnit, session_id: uuid.UUID) -> SessionRow | None:
