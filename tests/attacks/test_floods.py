@@ -50,6 +50,18 @@ def test_a_change_of_address_does_not_tell_thousands_of_times_who_has_an_account
     assert answers == [409] * 5 + [429]
 
 
+@pytest.mark.watchword(limit_register="5/3600")
+def test_a_change_of_username_does_not_tell_thousands_of_times_which_are_taken(
+    watchword: Running,
+) -> None:
+    guesser = watchword.login_as()
+    for n in range(6):
+        watchword.create(username=f"known{n}")
+    path = f"{watchword.prefix}/users/{guesser.id}"
+    answers = [guesser.patch(path, json={"username": f"Known{n}"}).status_code for n in range(6)]
+    assert answers == [409] * 5 + [429]
+
+
 def test_many_accounts_of_one_network_have_one_share_of_the_hash_queue(
     watchword: Running,
 ) -> None:

@@ -14,7 +14,9 @@ from watchword.audit.events import Event
 from watchword.core import Core
 from watchword.db.unit import Unit
 from watchword.errors import Forbidden, InvalidAccessToken, UserNotFound
+from watchword.limits.service import Action, network_of
 from watchword.sessions import service as sessions
+from watchword.trace import current_trace
 
 # What only an administrator may change. A plain user who sends one is told so, and nothing changes.
 PRIVILEGED = ("role", "is_active", "is_verified")
@@ -54,6 +56,10 @@ async def update(core: Core, caller: Account, user_id: int, changes: Changes) ->
         if email is not None and email != account.email:
             account = await _change_email(unit, core, caller, account, email, values)
         changed = {k: v for k, v in values.items() if getattr(account, k) != v}
+        if "username" in changed and not caller.is_admin:
+            # Each try tells whether somebody has the name, as a registration does.
+            network = network_of(current_trace().address)
+            core.limits.charge(Action.REGISTER, [f"account:{account.id}", network])
         if changed:
             account = await _change(unit, core, caller, account, changed)
     return account

@@ -241,7 +241,9 @@ class Settings(BaseModel):
 
     # Limits on abuse: a count and a window in seconds, `5/60`; `off` lifts the limit
     limit_login: str = Field("5/60", description="Failed sign-ins by account and by network.")
-    limit_register: str = Field("20/3600", description="Registrations by network.")
+    limit_register: str = Field(
+        "20/3600", description="Registrations by network, and changes of username."
+    )
     limit_password_reset: str = Field(
         "5/3600", description="Reset requests by address and by network."
     )
