@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: FastAPI could not find a test's own names by theirs.
 
 import asyncio
+import logging
 import random
 import resource
 import signal
@@ -248,8 +249,13 @@ def _is_renamed(name: str, new: str) -> bool:
 @pytest.mark.shapes("mounted-postgres")
 @pytest.mark.parametrize("renamed", [False, True], ids=["closed", "renamed"])
 def test_without_its_database_it_reads_claims_refuses_the_rest_and_recovers(
-    watchword_settings: dict[str, Any], tmp_path: Path, shape: str, renamed: bool
+    watchword_settings: dict[str, Any],
+    tmp_path: Path,
+    shape: str,
+    renamed: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, logger="watchword.background")
     name = watchword_settings["database_url"].rpartition("/")[2]
     # Counted on the real clock, so that the time it goes on is that of the setting.
     patience = {"revocation_max_staleness_seconds": 3}
@@ -287,6 +293,18 @@ def test_without_its_database_it_reads_claims_refuses_the_rest_and_recovers(
         assert client.post(f"{at}/auth/register", json=newcomer("bob")).status_code == 201
         assert ada.post(f"{at}/auth/logout").is_success
         assert ada.get("/mine").status_code == 401
+        # The log says when it began and when it was over, each once.
+        eventually(lambda: "background.recovered" in told(caplog))
+        assert told(caplog) == ["background.failed", "background.recovered"]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log says of the task that learns of revocations."""
+    return [
+        vars(record)["event"]
+        for record in caplog.records
+        if vars(record).get("task") == "revocations"
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there can the limit be changed later")

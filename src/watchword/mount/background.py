@@ -102,7 +102,13 @@ async def _repeat(
             core.metrics.background_failures.labels(name).inc()
             # Once for each trouble, not once a second for as long as it lasts.
             if not troubled:
-                _log.exception("failed", extra={"event": "background.failed", "task": name})
+                _log.exception(
+                    "This fails, and is tried again",
+                    extra={"event": "background.failed", "task": name},
+                )
             troubled = True
         else:
+            # So that whoever reads of the trouble can read how long it lasted.
+            if troubled:
+                _log.info("It works again", extra={"event": "background.recovered", "task": name})
             troubled = False
