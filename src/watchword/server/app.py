@@ -16,6 +16,7 @@ from watchword.mount.serving import Served
 from watchword.mount.watchword import Watchword
 from watchword.seat import seat_app, seat_of
 from watchword.server import logs, metrics
+from watchword.server.memory import give_back_large_blocks
 from watchword.server.stopping import told_to_stop
 from watchword.settings.load import load_settings
 
@@ -41,6 +42,7 @@ def application(**overrides: Any) -> FastAPI:
 
 def create_app(auth: Watchword) -> FastAPI:
     """The service around ``auth``: every answer, a 404 too, has our headers and our errors."""
+    give_back_large_blocks()
     settings = auth.settings
     name, version = settings.app_name, settings.app_version
     app = FastAPI(title=name, version=version, openapi_url=None, redirect_slashes=False)

@@ -100,7 +100,10 @@ class Settings(BaseModel):
     database_echo: bool = Field(False, description="Log each SQL statement, without its values.")
     db_pool_size: int = Field(5, ge=1, le=1000, description="Connections kept open by each worker.")
     db_max_overflow: int = Field(
-        10, ge=0, le=1000, description="Connections beyond DB_POOL_SIZE in a rush."
+        10,
+        ge=0,
+        le=1000,
+        description="Further connections that a rush may open; they are kept for the next one.",
     )
     db_pool_timeout: float = Field(
         30, gt=0, le=600, description="Seconds to wait for a connection before answering 503."
