@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from watchword.accounts._tables import users
 from watchword.accounts.account import Account, UserRole
 from watchword.db.unit import ReadUnit, Unit
-from watchword.errors import EmailTaken, UsernameTaken
+from watchword.errors import EmailTaken, UsernameTaken, UserReferenced
 
 _COLUMNS = (
     users.c.id,
@@ -153,9 +153,13 @@ async def after(unit: ReadUnit, user_id: int, limit: int) -> list[Account]:
 
 
 async def remove(unit: Unit, user_id: int) -> bool:
-    """Delete the account; says whether there was one."""
+    """Delete the account; says whether there was one. Raises UserReferenced."""
     statement = delete(users).where(users.c.id == user_id).returning(users.c.id)
-    return (await unit.execute(statement)).first() is not None
+    try:
+        return (await unit.execute(statement)).first() is not None
+    except IntegrityError as error:
+        # Our own tables let it go (ON DELETE CASCADE): only the host's can object.
+        raise UserReferenced(detail=str(error.orig)) from error
 
 
 async def lock_admins(unit: Unit) -> list[int]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from watchword.accounts import _queries as queries
 from watchword.accounts.account import Account, NewAccount, UserRole
 from watchword.accounts.names import fold, login_key
@@ -19,7 +17,6 @@ from watchword.errors import (
     LastAdministrator,
     UsernameTaken,
     UserNotFound,
-    UserReferenced,
 )
 from watchword.revocations import service as revocations
 from watchword.settings.schema import Settings
@@ -174,12 +171,8 @@ async def remove(unit: Unit, settings: Settings, seen: Account) -> None:
     """
     await _keep_an_administrator(unit, seen, {"is_active": False})
     epoch = await advance_epoch(unit, seen.id)
-    try:
-        if not await queries.remove(unit, seen.id):
-            raise UserNotFound
-    except IntegrityError as error:
-        # Our own tables let it go (ON DELETE CASCADE): only the host's can object.
-        raise UserReferenced(detail=str(error.orig)) from error
+    if not await queries.remove(unit, seen.id):
+        raise UserNotFound
     await revocations.revoke_user(unit, settings, seen.id, epoch)
 
 
