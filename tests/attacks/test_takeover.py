@@ -122,3 +122,15 @@ def test_an_address_of_the_same_key_but_another_mailbox_is_proved_first(
     assert owner.get(path).json()["email"] == wanted
     # By case alone it is the same mailbox everywhere, and changes at once.
     assert owner.patch(path, json={"email": wanted.upper()}).status_code in {200, 422}
+
+
+def test_the_owner_hears_of_a_thiefs_new_address_while_it_can_still_be_stopped(
+    watchword: Running,
+) -> None:
+    owner = watchword.login_as()
+    token = begun_by_a_thief(watchword, owner)
+    warning = watchword.mailbox.last(to=owner.user["email"], kind="email_change_asked")
+    assert THIEFS not in warning.text + warning.html
+    change_password(watchword, owner)
+    confirm = f"{watchword.prefix}/auth/email/verification/confirm"
+    assert watchword.client.post(confirm, json={"token": token}).status_code == 400

@@ -15,7 +15,7 @@ from watchword.audit.events import Event
 from watchword.core import Core
 from watchword.db.unit import Unit
 from watchword.email import outbox
-from watchword.email.messages import EmailChange, EmailChangedNotice, Verification
+from watchword.email.messages import EmailChange, EmailChangeAsked, EmailChangedNotice, Verification
 from watchword.errors import InvalidOneTimeToken, UserNotFound
 from watchword.limits.service import Action, network_of
 from watchword.secret import Secret
@@ -70,6 +70,11 @@ async def request_change(unit: Unit, core: Core, account: Account, new_email: st
     )
     mail = EmailChange(account.username, link(core, VERIFY_PATH, token), hours)
     await outbox.enqueue(unit, core.mailer, mail, new_email)
+    # Whoever holds a stolen session could take the account over by this: its owner hears of it
+    # while it can still be stopped.
+    trace = current_trace()
+    notice = EmailChangeAsked(account.username, unit.now, trace.address, trace.user_agent)
+    await outbox.enqueue(unit, core.mailer, notice, account.email)
     await audit.record(unit, Event.EMAIL_CHANGE_REQUESTED, user_id=account.id)
 
 

@@ -81,6 +81,17 @@ class EmailChange:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailChangeAsked:
+    """To the OLD address, while the change can still be stopped. Says not which the new one is."""
+
+    kind: ClassVar[str] = "email_change_asked"
+    username: str
+    at: datetime
+    address: str | None
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EmailChangedNotice:
     """To the OLD address, once another has taken its place. Which one is not for it to know."""
 
@@ -92,7 +103,13 @@ class EmailChangedNotice:
 
 
 Message: TypeAlias = (
-    Verification | PasswordReset | PasswordChanged | SessionReuse | EmailChange | EmailChangedNotice
+    Verification
+    | PasswordReset
+    | PasswordChanged
+    | SessionReuse
+    | EmailChange
+    | EmailChangeAsked
+    | EmailChangedNotice
 )
 
 
@@ -235,5 +252,6 @@ _SAMPLES: tuple[Message, ...] = (
     PasswordChanged("ada", _NOON, "192.0.2.7", None),
     SessionReuse("ada", _NOON, "192.0.2.7", None),
     EmailChange("ada", _LINK, 24),
+    EmailChangeAsked("ada", _NOON, "192.0.2.7", None),
     EmailChangedNotice("ada", _NOON, None, None),
 )

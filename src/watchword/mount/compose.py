@@ -69,6 +69,7 @@ async def compose(settings: Settings, world: World, mail_templates: Path | None)
         keys=keyring.accepted,
         now=world.timestamp,
         is_revoked=view.is_revoked,
+        longest_life=settings.access_token_expire_minutes * 60,
     )
     return Core(
         settings=settings,

@@ -36,6 +36,10 @@ class Verifier:
     ``is_revoked`` says whether a token that is otherwise good has been revoked; all three are
     memory look-ups. ``leeway`` (seconds) is how far the issuer's clock may be ahead or behind.
 
+    A token older than ``longest_life`` (seconds) is expired whatever it says: revocations are kept
+    for as long as the present setting lets a token live, and one that outlived its own would be
+    good again.
+
     A token that has been verified is remembered (``cache_size`` of them): its signature is not
     checked again, its expiry and revocation are, on every call.
     """
@@ -49,6 +53,7 @@ class Verifier:
         now: Callable[[], float],
         is_revoked: Callable[[AccessToken], bool],
         leeway: float = 0,
+        longest_life: float = float("inf"),
         cache_size: int = 10_000,
     ) -> None:
         self._issuer = issuer
@@ -57,6 +62,7 @@ class Verifier:
         self._now = now
         self._is_revoked = is_revoked
         self._leeway = leeway
+        self._longest_life = longest_life
         self._cache_size = cache_size
         self._known_keys = keys()
         self._tokens: dict[str, AccessToken] = {}
@@ -73,7 +79,8 @@ class Verifier:
             access = self._check(token)
             self._remember(token, access)
         now = self._now()
-        if now >= access.expires_at + self._leeway:
+        ends = min(access.expires_at, access.issued_at + self._longest_life)
+        if now >= ends + self._leeway:
             self._tokens.pop(token, None)
             raise InvalidToken("expired")
         if access.issued_at > now + self._leeway + 60:
@@ -83,6 +90,8 @@ class Verifier:
         return access
 
     def _remember(self, token: str, access: AccessToken) -> None:
+        if self._cache_size < 1:
+            return
         if len(self._tokens) >= self._cache_size:
             # dicts keep their order: the one that came first goes first.
             self._tokens.pop(next(iter(self._tokens)), None)
