@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ IDLE_TRANSACTION_SECONDS = 30
 
 # What libpq knows and asyncpg does not: hosts append these to the URLs that they hand out.
 _LIBPQ_ONLY = ("channel_binding", "gssencmode", "options", "target_session_attrs")
+# What may stand in the URL besides; the driver would answer anything else with a traceback.
+_KNOWN = {
+    *("sslmode", "ssl", "sslrootcert", "host", "port", "user", "password", "database"),
+    *("command_timeout", "statement_cache_size", "prepared_statement_cache_size"),
+}
 
 
 def database_url(settings: Settings) -> URL:
@@ -36,10 +42,14 @@ def database_url(settings: Settings) -> URL:
         ) from error
     if url.drivername in {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg2"}:
         url = url.set(drivername="postgresql+asyncpg")
-        query = dict(url.query)
+        query = {name: value for name, value in url.query.items() if name not in _LIBPQ_ONLY}
+        for name in query.keys() - _KNOWN:
+            raise ConfigurationError(
+                f"DATABASE_URL has the parameter {name!r}, which Watchword can't use. Take it away."
+            )
         if "sslmode" in query:
             query["ssl"] = query.pop("sslmode")
-        return url.set(query={k: v for k, v in query.items() if k not in _LIBPQ_ONLY})
+        return url.set(query=query)
     if url.drivername in {"sqlite", "sqlite+aiosqlite"}:
         if url.database in (None, "", ":memory:"):
             raise ConfigurationError(
@@ -74,7 +84,8 @@ def make_engine(settings: Settings) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
         return engine
-    engine = create_async_engine(url, connect_args={"timeout": 10}, **options)
+    url, arguments = _with_tls(url)
+    engine = create_async_engine(url, connect_args=arguments, **options)
     event.listen(engine.sync_engine, "connect", _on_postgres_connect)
     event.listen(engine.sync_engine, "checkout", _on_postgres_checkout)
     return engine
@@ -82,13 +93,37 @@ def make_engine(settings: Settings) -> AsyncEngine:
 
 def lone_engine(settings: Settings) -> AsyncEngine:
     """An engine for one connection that is held for long, outside of the pool and transactions."""
+    url, arguments = _with_tls(database_url(settings))
     return create_async_engine(
-        database_url(settings),
+        url,
         hide_parameters=True,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": 10},
+        connect_args=arguments,
     )
+
+
+def _with_tls(url: URL) -> tuple[URL, dict[str, Any]]:
+    """The URL, and the driver's arguments, with whose certificates to believe among them.
+
+    The driver alone would verify by ~/.postgresql/root.crt, which a service does not have; the
+    machine's own authorities are those that sign for most hosts of databases.
+    """
+    query, arguments = dict(url.query), {"timeout": 10}
+    file, mode = query.pop("sslrootcert", None), query.get("ssl")
+    if mode == "disable" or (file is None and mode not in ("verify-ca", "verify-full")):
+        return url.set(query=query), arguments
+    named = None if file in (None, "system") else str(file)
+    try:
+        context = ssl.create_default_context(cafile=named)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{named}, which DATABASE_URL names as sslrootcert, can't be read as certificates: "
+            f"{error.strerror or error}"
+        ) from error
+    # As libpq has it: with authorities named, sslmode=require verifies them, and not the name.
+    context.check_hostname = query.pop("ssl", "verify-full") == "verify-full"
+    return url.set(query=query), {**arguments, "ssl": context}
 
 
 def _make_private(file: Path) -> None:

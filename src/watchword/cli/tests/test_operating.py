@@ -100,6 +100,24 @@ def test_a_database_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None
     assert "s3cret" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("sslmode=verify-full&sslrootcert=/no/such.pem", "/no/such.pem, which DATABASE_URL names"),
+        (f"sslmode=verify-full&sslrootcert={__file__}", "can't be read as certificates"),
+        ("sslmode=verify-full&pgbouncer=true", "the parameter 'pgbouncer'"),
+    ],
+)
+def test_what_a_database_url_asks_in_vain_is_one_sentence(
+    tmp_path: Path, parameters: str, said: str
+) -> None:
+    url = f"postgresql://me:s3cret@127.0.0.1:{free_port()}/x?{parameters}"
+    refused = watchword(tmp_path, "db", "check", database_url=url)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert said in refused.stderr
+
+
 @pytest.mark.parametrize("setting", ["data_dir", "database_url"])
 def test_a_folder_that_cant_be_made_is_one_sentence(tmp_path: Path, setting: str) -> None:
     (tmp_path / "file").write_text("")
