@@ -159,6 +159,13 @@ def warnings_of(settings: Settings) -> list[str]:
             "TRUSTED_PROXIES names every address: whoever reaches this port directly writes his "
             "own address and evades the limits. Name your proxies alone."
         )
+    if production and _may_cross_in_the_clear(settings.database_url):
+        warnings.append(
+            "DATABASE_URL does not ask for TLS: hashes and addresses may cross the network in the "
+            "clear. Add ?sslmode=verify-full, or ?sslmode=disable on a network of your own."
+        )
+    if settings.mail_mode is MailMode.OFF and settings.smtp_host is not None:
+        warnings.append("MAIL=off sends nothing, though SMTP_HOST is set. Take one of them away.")
     if settings.mail_mode is MailMode.SMTP:
         if settings.smtp_password is not None and settings.smtp_user is None:
             warnings.append("SMTP_PASSWORD is set and SMTP_USER is not: nobody signs in with it.")
@@ -307,6 +314,17 @@ def _host(url: str) -> str:
     except ValueError:
         return ""
     return parts.hostname or ""
+
+
+def _may_cross_in_the_clear(url: Secret | None) -> bool:
+    try:
+        parts = urlsplit("" if url is None else url.reveal())
+    except ValueError:
+        return False
+    if not parts.scheme.startswith("postgres") or parts.hostname is None:
+        return False
+    asked = any(name in parts.query for name in ("sslmode=", "ssl="))
+    return not asked and not _is_loopback(parts.hostname)
 
 
 def _is_loopback(host: str) -> bool:

@@ -168,6 +168,29 @@ def test_a_mail_user_and_password_go_together() -> None:
     assert "SMTP_USER is not" in warnings_of(production(**SMTP, smtp_password="p"))[0]
 
 
+def test_a_mail_server_that_gets_no_mail_is_said() -> None:
+    (warning,) = warnings_of(production(**SMTP | {"mail": "off"}))
+    assert "MAIL=off sends nothing" in warning
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://u:p@db.example.org/x", True),
+        ("postgres://u:p@10.0.0.7:5432/x?application_name=w", True),
+        ("postgresql+asyncpg://u:p@db.example.org/x?ssl=verify-full", False),
+        ("postgresql://u:p@db/x?sslmode=disable", False),
+        ("postgresql://u:p@localhost/x", False),
+        ("postgresql:///x?host=/run/postgresql", False),
+        ("sqlite:////srv/db.example.org/x.db", False),
+    ],
+)
+def test_a_database_across_the_network_is_asked_for_tls(url: str, said: bool) -> None:
+    warnings = warnings_of(production(database_url=url))
+    assert [True for warning in warnings if "sslmode=verify-full" in warning] == [True] * said
+    assert "u:p" not in "".join(warnings)
+
+
 def test_a_public_url_is_checked() -> None:
     (warning,) = warnings_of(production(public_url="http://id.example.org"))
     assert "in the clear" in warning
