@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,10 +93,12 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
-    def run(self, statement: Executable, writer: Transaction | None = None) -> Any:
+    def run(
+        self, statement: Executable, values: Mapping[str, Any] | None, writer: Transaction | None
+    ) -> Any:
         before = self._last_id()
         _told.clear()
-        result = self.connection.execute(statement)
+        result = self.connection.execute(statement, values)
         if writer is not None:
             new = range(before + 1, self._last_id() + 1)
             writer.ids += new
@@ -144,8 +146,8 @@ class Link:
         self._database = database
         self._writer = writer
 
-    async def execute(self, statement: Executable) -> Any:
-        result = self._database.store.run(statement, self._writer)
+    async def execute(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        result = self._database.store.run(statement, values, self._writer)
         if self._writer is None:
             await self._database.stand_still()
         return result

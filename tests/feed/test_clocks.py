@@ -17,15 +17,17 @@ off = st.sampled_from([-60.0, 60.0])
 
 
 @settings(max_examples=300)
-@given(off, off, off, off, off, st.integers(0, 25), st.booleans())
-@example(60.0, -60.0, 60.0, 60.0, -60.0, 8, False)
-@example(60.0, -60.0, 60.0, -60.0, -60.0, 8, True)
+@given(off, off, off, off, off, off, st.integers(0, 25), st.booleans())
+@example(60.0, -60.0, 60.0, 60.0, -60.0, -60.0, 8, False)
+@example(60.0, -60.0, 60.0, -60.0, -60.0, -60.0, 8, True)
+@example(60.0, -60.0, 60.0, 60.0, 60.0, -60.0, 8, True)
 def test_no_clock_makes_a_worker_take_a_token_again_that_was_revoked(
     issuers: float,
     revokers: float,
     cleaners: float,
     before: float,
     after: float,
+    at_last: float,
     at: int,
     restarts: bool,
 ) -> None:
@@ -64,6 +66,7 @@ def test_no_clock_makes_a_worker_take_a_token_again_that_was_revoked(
         else:
             worker.look()
         look(worker)
+        worker.off = at_last
         assert not worker.feed.is_stale()
         assert not worker.answers_at_once(token)
     finally:
