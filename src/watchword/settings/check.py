@@ -204,6 +204,8 @@ def _keys(settings: Settings) -> Iterator[str]:
         if settings.secret_key is None:
             yield f"SECRET_KEY is not set. Make one with: {MAKE_A_KEY}"
         yield from _weak(settings)
+        if settings.metrics_token is not None and len(settings.metrics_token) < 32:
+            yield f"METRICS_TOKEN is shorter than 32 characters. Make one with: {MAKE_A_KEY}"
         for place, token in enumerate(settings.feed_tokens, start=1):
             if len(token) < 32:
                 yield (

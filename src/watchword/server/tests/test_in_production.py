@@ -23,7 +23,7 @@ from watchword.server.tests.processes import (
     watchword,
 )
 
-METRICS_TOKEN = "scrape-7f3a1c"
+METRICS_TOKEN = "scrape-7f3a1c-0123456789-abcdefghij"
 SMTP_PORT = free_port()
 SETTINGS = production(
     mail="smtp",
