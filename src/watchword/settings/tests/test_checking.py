@@ -242,4 +242,4 @@ def test_a_token_that_opens_metrics_or_the_feed_can_not_be_guessed() -> None:
     assert "METRICS_TOKEN is shorter" in reason(production(metrics_token="x" * 31))
     assert "FEED_TOKENS is shorter" in reason(production(feed_tokens="x" * 31))
     long = "scrape-7f3a1c-0123456789-abcdefghij"
-    assert reasons(production(metrics_token=long, feed_tokens=long)) == []
+    refuse_unsafe(production(metrics_token=long, feed_tokens=long))
