@@ -47,14 +47,14 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 @contextmanager
 def service(
-    folder: Path, *arguments: str, port: int | None = None, **settings: str
+    folder: Path, *arguments: str, port: str | None = None, **settings: str
 ) -> Iterator[Service]:
     """Start a service, wait until it answers, and end it by its id."""
-    port = port or free_port()
+    port = port or str(free_port())
     output = folder / f"service-{port}.log"
     with output.open("ab") as log:
         process = subprocess.Popen(
-            [*WATCHWORD, "serve", "--port", str(port), *arguments],
+            [*WATCHWORD, "serve", "--port", port, *arguments],
             env=environment(folder, **settings),
             cwd=folder,
             stdout=log,

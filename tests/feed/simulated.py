@@ -251,12 +251,12 @@ class Worker:
         self.looks.append(self._loop.create_task(self.feed.catch_up(database)))
 
     def ask(self, token: str) -> None:
-        task = self._loop.create_task(principal_of(self.core, token))
+        task = self._loop.create_task(principal_of(self.core, f"Bearer {token}".encode()))
         self.requests.append(Request(token, task, self.world.time.now))
 
     def answers_at_once(self, token: str) -> bool:
         """What it says to a request while it is not stale: it may not wait for anything."""
-        guard = principal_of(self.core, token)
+        guard = principal_of(self.core, f"Bearer {token}".encode())
         try:
             guard.send(None)
         except StopIteration:

@@ -65,7 +65,7 @@ def test_a_logout_a_killed_service_and_a_rotated_key_reach_a_resource_server(
 
         # Started before the service: unsure, and sure as soon as it is there.
         assert status("x.y.z") == 503
-        with service(tmp_path, port=port, **settings) as running:
+        with service(tmp_path, port=str(port), **settings) as running:
             post(
                 running, "/auth/register",
                 username="ada", email="ada@example.com", password=PASSWORD,
@@ -95,7 +95,7 @@ def test_a_logout_a_killed_service_and_a_rotated_key_reach_a_resource_server(
                 check=True,
                 capture_output=True,
             )
-        with service(tmp_path, port=port, **settings) as running:
+        with service(tmp_path, port=str(port), **settings) as running:
             # The key that signs now was made after the keys were last fetched.
             token = sign_in(running)
             ready(resource)

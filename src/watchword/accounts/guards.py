@@ -31,7 +31,7 @@ from watchword.errors import (
 )
 from watchword.seat import core_of
 from watchword.trace import set_user_id
-from watchword.verify.asgi import bearer_of
+from watchword.verify.asgi import authorization_of
 from watchword.verify.errors import InvalidToken
 from watchword.verify.token import AccessToken
 
@@ -40,23 +40,28 @@ SCHEME = "Watchword"
 FindCore = Callable[[Request], Core]
 
 
-async def principal_of(core: Core, token: str | None) -> AccessToken:
-    """The claims of a bearer token. Raises NotAuthenticated, InvalidAccessToken, and
-    DatabaseUnavailable where it can't be known any more what has been revoked.
-    """
-    if token is None:
-        raise NotAuthenticated
+def _claims(core: Core, header: bytes | None) -> AccessToken:
     try:
-        access = core.verifier.verify(token)
-        if core.feed.is_stale():
-            # Never "allowed because I don't know": ask the database, or answer 503.
-            await core.feed.catch_up(core.database)
-            if core.feed.is_stale():
-                raise DatabaseUnavailable(detail="what it said was too old when it came")
-            access = core.verifier.verify(token)
+        access = None if header is None else core.verifier.verify_header(header)
     except InvalidToken as error:
         raise InvalidAccessToken(detail=error.reason) from error
+    if access is None:
+        raise NotAuthenticated
     set_user_id(access.user_id)
+    return access
+
+
+async def principal_of(core: Core, header: bytes | None) -> AccessToken:
+    """The claims of an Authorization header. Raises NotAuthenticated, InvalidAccessToken, and
+    DatabaseUnavailable where it can't be known any more what has been revoked.
+    """
+    access = _claims(core, header)
+    if core.feed.is_stale():
+        # Never "allowed because I don't know": ask the database, or answer 503.
+        await core.feed.catch_up(core.database)
+        if core.feed.is_stale():
+            raise DatabaseUnavailable(detail="what it said was too old when it came")
+        access = _claims(core, header)
     return access
 
 
@@ -91,7 +96,7 @@ class PrincipalGuard(SecurityBase):
     async def __call__(self, request: Request) -> AccessToken:
         """The claims; else 401, or 503 where nobody can know whether they still hold."""
         try:
-            return await principal_of(self._find(request), bearer_of(request.scope))
+            return await principal_of(self._find(request), authorization_of(request.scope))
         except WatchwordError as error:
             raise Refusal(error) from error
 
@@ -116,7 +121,7 @@ class UserGuard(SecurityBase):
         """The account; else 401, or 403 with the reason."""
         core = self._find(request)
         try:
-            access = await principal_of(core, bearer_of(request.scope))
+            access = await principal_of(core, authorization_of(request.scope))
             account = await account_of(core, access)
             self._check(account)
         except WatchwordError as error:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from watchword.verify.errors import CannotKnow, InvalidToken
+from watchword.verify.verifier import bearer_in
 
 if TYPE_CHECKING:
     from watchword.verify.resource import ResourceServer
@@ -27,13 +28,15 @@ _POLICY_VIOLATION = 1008
 
 def bearer_of(scope: Scope) -> str | None:
     """The token in ``Authorization: Bearer …``, or none where there is no such header."""
+    value = authorization_of(scope)
+    return None if value is None else bearer_in(value)
+
+
+def authorization_of(scope: Scope) -> bytes | None:
+    """The Authorization header as it was sent; the first, where there are several."""
     for name, value in scope["headers"]:
         if name == b"authorization":
-            scheme, _, token = value.partition(b" ")
-            if scheme.lower() != b"bearer":
-                return None
-            # Bytes that no token has are kept as characters that none has either.
-            return str(token.strip().decode("latin-1"))
+            return bytes(value)
     return None
 
 

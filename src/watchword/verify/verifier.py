@@ -65,37 +65,59 @@ class Verifier:
         self._longest_life = longest_life
         self._cache_size = cache_size
         self._known_keys = keys()
-        self._tokens: dict[str, AccessToken] = {}
+        self._tokens: dict[str | bytes, AccessToken] = {}
         self._headers: dict[str, VerificationKey] = {}
 
     def verify(self, token: str) -> AccessToken:
         """The token's claims. Raises InvalidToken when anything at all is wrong with it."""
+        access = self._known().get(token)
+        if access is None:
+            access = self._check(token)
+            self._remember(token, access)
+        return self._live(token, access)
+
+    def verify_header(self, value: bytes) -> AccessToken | None:
+        """The claims of an Authorization header; none where it is of another scheme than Bearer.
+
+        What every request does: a header that is remembered as it was sent is not taken apart and
+        copied to be found again. Raises InvalidToken.
+        """
+        access = self._known().get(value)
+        if access is None:
+            token = bearer_in(value)
+            if token is None:
+                return None
+            access = self._check(token)
+            self._remember(value, access)
+        return self._live(value, access)
+
+    def _known(self) -> dict[str | bytes, AccessToken]:
         keys = self._keys()
         if keys is not self._known_keys:
             # Other keys: what a retired one has signed must not live on in the memory of it.
             self._known_keys, self._tokens, self._headers = keys, {}, {}
-        access = self._tokens.get(token)
-        if access is None:
-            access = self._check(token)
-            self._remember(token, access)
+        return self._tokens
+
+    def _live(self, sent: str | bytes, access: AccessToken) -> AccessToken:
         now = self._now()
-        ends = min(access.expires_at, access.issued_at + self._longest_life)
+        issued_at = access.issued_at
+        ends = min(access.expires_at, issued_at + self._longest_life)
         if now >= ends + self._leeway:
-            self._tokens.pop(token, None)
+            self._tokens.pop(sent, None)
             raise InvalidToken("expired")
-        if access.issued_at > now + self._leeway + 60:
+        if issued_at > now + self._leeway + 60:
             raise InvalidToken("issued in the future")
         if self._is_revoked(access):
             raise InvalidToken("revoked")
         return access
 
-    def _remember(self, token: str, access: AccessToken) -> None:
+    def _remember(self, sent: str | bytes, access: AccessToken) -> None:
         if self._cache_size < 1:
             return
         if len(self._tokens) >= self._cache_size:
             # dicts keep their order: the one that came first goes first.
             self._tokens.pop(next(iter(self._tokens)), None)
-        self._tokens[token] = access
+        self._tokens[sent] = access
 
     def _check(self, token: str) -> AccessToken:
         if len(token) > MAX_TOKEN_BYTES:
@@ -196,3 +218,12 @@ def _date(claims: dict[str, Any], name: str) -> int:
     if value > _MAX_DATE:
         raise InvalidToken(f"{name} is out of range")
     return value
+
+
+def bearer_in(value: bytes) -> str | None:
+    """The token in an Authorization header (RFC 6750, section 2.1), or none of another scheme."""
+    scheme, _, token = value.partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    # Bytes that no token has are kept as characters that none has either.
+    return token.strip().decode("latin-1")
