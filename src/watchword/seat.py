@@ -61,7 +61,8 @@ def seat_app(app: Starlette, seat: Seat) -> None:
 
 def core_of(request: Request) -> Core:
     """The Core of the Watchword that serves this request."""
-    return seat_of(request.app).occupied()
+    seat = _seats.get(request.scope["app"]) or seat_of(request.app)
+    return seat.core or seat.occupied()
 
 
 async def get_core(request: Request) -> Core:

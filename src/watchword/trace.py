@@ -20,7 +20,7 @@ class Trace:
 
 NOBODY = Trace()
 _current: ContextVar[Trace] = ContextVar("watchword_trace", default=NOBODY)
-_user_id: ContextVar[int | None] = ContextVar("watchword_user_id", default=None)
+_user_id: ContextVar[int | str | None] = ContextVar("watchword_user_id", default=None)
 
 
 def current_trace() -> Trace:
@@ -36,9 +36,10 @@ def set_trace(trace: Trace) -> Token[Trace]:
 
 def current_user_id() -> int | None:
     """The signed-in user that this work is done for, once a guard has found it."""
-    return _user_id.get()
+    user_id = _user_id.get()
+    return None if user_id is None else int(user_id)
 
 
-def set_user_id(user_id: int) -> None:
-    """Name the user for the log lines of this request."""
+def set_user_id(user_id: int | str) -> None:
+    """Name the user for the log lines of this request; a token's subject will do as it is."""
     _user_id.set(user_id)

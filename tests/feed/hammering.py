@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +64,10 @@ def _process_behind(parent: int, port: int, peer: int) -> int:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     for child in children:
         for descriptor in Path(f"/proc/{child}/fd").iterdir():
-            if str(descriptor.readlink()) == f"socket:[{inode}]":
-                return int(child)
+            # A worker opens and closes others (its database's) while they are looked through.
+            with suppress(FileNotFoundError):
+                if str(descriptor.readlink()) == f"socket:[{inode}]":
+                    return int(child)
     raise AssertionError("the connection ends in none of the workers")
 
 

@@ -47,7 +47,7 @@ def _claims(core: Core, header: bytes | None) -> AccessToken:
         raise InvalidAccessToken(detail=error.reason) from error
     if access is None:
         raise NotAuthenticated
-    set_user_id(access.user_id)
+    set_user_id(access.subject)
     return access
 
 
@@ -95,8 +95,11 @@ class PrincipalGuard(SecurityBase):
 
     async def __call__(self, request: Request) -> AccessToken:
         """The claims; else 401, or 503 where nobody can know whether they still hold."""
+        core, header = self._find(request), authorization_of(request.scope)
         try:
-            return await principal_of(self._find(request), authorization_of(request.scope))
+            if core.feed.is_stale():
+                return await principal_of(core, header)
+            return _claims(core, header)
         except WatchwordError as error:
             raise Refusal(error) from error
 

@@ -43,7 +43,8 @@ class Feed:
 
     def is_stale(self) -> bool:
         """Whether it is too long ago that everything was known."""
-        return self.age() > self._max_staleness
+        heard = self._heard_at
+        return heard is None or self._world.monotonic() - heard > self._max_staleness
 
     def age(self) -> float:
         """Seconds since everything was known; infinite before the first look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from joserfc.errors import JoseError
 from joserfc.util import json_b64decode, urlsafe_b64decode
@@ -27,6 +27,9 @@ _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Tokens of one key share a few spellings of their header; more than this is nobody's.
 _MOST_HEADERS = 64
+
+# A verified token, and between which moments (seconds since the epoch) it is good.
+_Remembered: TypeAlias = tuple[AccessToken, float, float]
 
 
 class Verifier:
@@ -65,16 +68,17 @@ class Verifier:
         self._longest_life = longest_life
         self._cache_size = cache_size
         self._known_keys = keys()
-        self._tokens: dict[str | bytes, AccessToken] = {}
+        self._tokens: dict[str | bytes, _Remembered] = {}
         self._headers: dict[str, VerificationKey] = {}
 
     def verify(self, token: str) -> AccessToken:
         """The token's claims. Raises InvalidToken when anything at all is wrong with it."""
-        access = self._known().get(token)
-        if access is None:
-            access = self._check(token)
-            self._remember(token, access)
-        return self._live(token, access)
+        if self._keys() is not self._known_keys:
+            self._use_other_keys()
+        remembered = self._tokens.get(token)
+        if remembered is None:
+            remembered = self._remember(token, self._check(token))
+        return self._live(token, remembered)
 
     def verify_header(self, value: bytes) -> AccessToken | None:
         """The claims of an Authorization header; none where it is of another scheme than Bearer.
@@ -82,42 +86,41 @@ class Verifier:
         What every request does: a header that is remembered as it was sent is not taken apart and
         copied to be found again. Raises InvalidToken.
         """
-        access = self._known().get(value)
-        if access is None:
+        if self._keys() is not self._known_keys:
+            self._use_other_keys()
+        remembered = self._tokens.get(value)
+        if remembered is None:
             token = bearer_in(value)
             if token is None:
                 return None
-            access = self._check(token)
-            self._remember(value, access)
-        return self._live(value, access)
+            remembered = self._remember(value, self._check(token))
+        return self._live(value, remembered)
 
-    def _known(self) -> dict[str | bytes, AccessToken]:
-        keys = self._keys()
-        if keys is not self._known_keys:
-            # Other keys: what a retired one has signed must not live on in the memory of it.
-            self._known_keys, self._tokens, self._headers = keys, {}, {}
-        return self._tokens
+    def _use_other_keys(self) -> None:
+        # What a retired key has signed must not live on in the memory of it.
+        self._known_keys, self._tokens, self._headers = self._keys(), {}, {}
 
-    def _live(self, sent: str | bytes, access: AccessToken) -> AccessToken:
+    def _live(self, sent: str | bytes, remembered: _Remembered) -> AccessToken:
+        access, begins, ends = remembered
         now = self._now()
-        issued_at = access.issued_at
-        ends = min(access.expires_at, issued_at + self._longest_life)
-        if now >= ends + self._leeway:
+        if now >= ends:
             self._tokens.pop(sent, None)
             raise InvalidToken("expired")
-        if issued_at > now + self._leeway + 60:
+        if now < begins:
             raise InvalidToken("issued in the future")
         if self._is_revoked(access):
             raise InvalidToken("revoked")
         return access
 
-    def _remember(self, sent: str | bytes, access: AccessToken) -> None:
-        if self._cache_size < 1:
-            return
-        if len(self._tokens) >= self._cache_size:
-            # dicts keep their order: the one that came first goes first.
-            self._tokens.pop(next(iter(self._tokens)), None)
-        self._tokens[sent] = access
+    def _remember(self, sent: str | bytes, access: AccessToken) -> _Remembered:
+        ends = min(access.expires_at, access.issued_at + self._longest_life) + self._leeway
+        remembered = (access, access.issued_at - self._leeway - 60, ends)
+        if self._cache_size > 0:
+            if len(self._tokens) >= self._cache_size:
+                # dicts keep their order: the one that came first goes first.
+                self._tokens.pop(next(iter(self._tokens)), None)
+            self._tokens[sent] = remembered
+        return remembered
 
     def _check(self, token: str) -> AccessToken:
         if len(token) > MAX_TOKEN_BYTES:
