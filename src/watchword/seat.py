@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from weakref import WeakKeyDictionary
 
 from fastapi import Depends, Request
 from starlette.applications import Starlette
@@ -31,13 +30,13 @@ class Seat:
         return self.core
 
 
-# A cache of a search, by the app that was searched; it keeps no app alive.
-_seats: WeakKeyDictionary[Starlette, Seat] = WeakKeyDictionary()
+# Where an app remembers what was found in it: it goes when the app goes.
+_FOUND = "_watchword_seat"
 
 
 def seat_of(app: Starlette) -> Seat:
     """The Watchword mounted on ``app``. Raises ConfigurationError where there is none, or two."""
-    seat = _seats.get(app)
+    seat: Seat | None = getattr(app, _FOUND, None)
     if seat is None:
         found = {id(s): s for s in (getattr(r, "watchword_seat", None) for r in app.routes) if s}
         if not found:
@@ -50,19 +49,19 @@ def seat_of(app: Starlette) -> Seat:
                 "Several Watchwords are mounted on this app: depend on one's own, "
                 "`Depends(auth.current_user)`"
             )
-        seat = _seats[app] = next(iter(found.values()))
+        seat = next(iter(found.values()))
+        seat_app(app, seat)
     return seat
 
 
 def seat_app(app: Starlette, seat: Seat) -> None:
     """Let the routes of one of our own apps find its Watchword."""
-    _seats[app] = seat
+    setattr(app, _FOUND, seat)
 
 
 def core_of(request: Request) -> Core:
     """The Core of the Watchword that serves this request."""
-    seat = _seats.get(request.scope["app"]) or seat_of(request.app)
-    return seat.core or seat.occupied()
+    return seat_of(request.scope["app"]).occupied()
 
 
 async def get_core(request: Request) -> Core:
