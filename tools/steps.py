@@ -54,10 +54,20 @@ def headline(text: str) -> None:
     print(f"\n{bold}── {text}{plain}", flush=True)
 
 
-def step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> str | None:
+class TooLong(Exception):
+    """A step took longer than it may, and was ended."""
+
+
+def step(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    seconds: float | None = None,
+) -> str | None:
     """Run a command, its output passed on as it comes; return pytest's closing line if it has one.
 
-    Raises ``Failed`` when the command does not exit with 0.
+    Raises ``Failed`` when the command does not exit with 0, ``TooLong`` after ``seconds``.
     """
     headline(name)
     # A session of its own: what the command starts dies with it, and the signals that stop us
@@ -78,7 +88,9 @@ def step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> s
         try:
             # Waiting for the command, not for the end of its output: a server that a test forgot
             # holds the pipe open, and would hold us.
-            process.wait()
+            process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TooLong from error
         finally:
             _end(process)
             reader.join(GRACE_SECONDS)
