@@ -63,7 +63,7 @@ def _everything(stack: ExitStack) -> None:
     try:
         closing = step("pytest", tests, environment, seconds=PATIENCE_SECONDS)
     except TooLong:
-        # Seen once in many runs: greenlet 3.5 never comes back from freeing a thread that has
+        # Seen once in three full runs: greenlet 3.5 never comes back from freeing a thread that has
         # ended while coverage follows it. Nothing of ours runs then; a second run decides.
         step("coverage erase", [*coverage, "erase"], environment)
         closing = step("pytest, once more", tests, environment)
